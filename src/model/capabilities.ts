@@ -1,57 +1,100 @@
 /** What each placement can serve. One row per placement; a request outside its row is refused, naming one that can. */
 import { ModelError } from './errors.ts';
 import { LIMITS } from './limits.ts';
-import type { Algorithm, ListenerProtocol, Placement } from './types.ts';
+import type {
+  Algorithm,
+  ListenerProtocol,
+  Locality,
+  MonitorType,
+  PersistenceType,
+  Placement,
+  PoolProtocol,
+  ReturnPath,
+  UntilReady,
+} from './types.ts';
 import { PLACEMENTS } from './types.ts';
 
 export interface Capabilities {
-  readonly protocols: readonly ListenerProtocol[];
-  readonly algorithms: readonly Algorithm[];
+  readonly protocol: readonly ListenerProtocol[];
+  readonly poolProtocol: readonly PoolProtocol[];
+  readonly lb_algorithm: readonly Algorithm[];
+  readonly locality: readonly Locality[];
+  readonly session_persistence: readonly PersistenceType[];
+  readonly healthmonitor: readonly MonitorType[];
+  readonly return_path: readonly ReturnPath[];
+  readonly until_ready: readonly UntilReady[];
+  /** Attributes of listeners, pools and members that it heeds beyond their default; in the API's words. */
+  readonly attributes: readonly Attribute[];
   /** Members that a pool may have. In the switch each needs a slot, and a group has at most 256. */
   readonly maxMembers: number;
   /** For lists of providers. */
   readonly description: string;
 }
 
+export type Attribute =
+  | 'connection_limit'
+  | 'timeouts'
+  | 'insert_headers'
+  | 'allowed_cidrs'
+  | 'backup'
+  | 'slow_start'
+  | 'flavor';
+
+/** All placements outside the switch run the same HAProxy. */
+const PROXY = {
+  protocol: ['TCP', 'HTTP'],
+  poolProtocol: ['TCP', 'HTTP', 'PROXY', 'PROXYV2'],
+  lb_algorithm: ['ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP', 'SOURCE_IP_PORT'],
+  locality: ['none', 'prefer', 'only'],
+  session_persistence: ['SOURCE_IP', 'HTTP_COOKIE', 'APP_COOKIE'],
+  healthmonitor: ['TCP', 'HTTP', 'HTTPS', 'TLS-HELLO', 'PING'],
+  return_path: ['balancer'],
+  until_ready: ['hold', 'switch'],
+  attributes: ['connection_limit', 'timeouts', 'insert_headers', 'allowed_cidrs', 'backup', 'slow_start', 'flavor'],
+  maxMembers: LIMITS.membersPerPool,
+} as const satisfies Omit<Capabilities, 'description'>;
+
 export const CAPABILITIES: Readonly<Record<Placement, Capabilities>> = {
   switch: {
-    protocols: ['TCP'],
-    algorithms: ['SOURCE_IP_PORT', 'SOURCE_IP'],
+    protocol: ['TCP'],
+    poolProtocol: ['TCP'],
+    lb_algorithm: ['SOURCE_IP_PORT', 'SOURCE_IP'],
+    locality: ['none'],
+    session_persistence: [],
+    healthmonitor: [],
+    return_path: ['balancer'],
+    until_ready: ['hold'],
+    attributes: [],
     maxMembers: 256,
     description: "Balancers are flows of the host's Open vSwitch",
   },
-  namespace: {
-    protocols: ['TCP'],
-    algorithms: ['ROUND_ROBIN', 'SOURCE_IP'],
-    maxMembers: LIMITS.membersPerPool,
-    description: 'Balancers are HAProxy in a network namespace of the host',
-  },
+  namespace: { ...PROXY, description: 'Balancers are HAProxy in a network namespace of the host' },
+  container: { ...PROXY, description: 'Balancers are HAProxy in a container of the host (podman)' },
+  vm: { ...PROXY, description: 'Balancers are HAProxy in a virtual machine of the host (libvirt)' },
 };
 
 export const DEFAULT_PLACEMENT: Placement = 'switch';
 
-/** Throws ModelError('unsupported') when the placement cannot serve the protocol. */
-export function requireProtocol(placement: Placement, protocol: ListenerProtocol): void {
-  requireOption(placement, `protocol ${protocol}`, (can) => can.protocols.includes(protocol));
-}
+/** The columns of the table that list what values an option may have. */
+type Option = {
+  [K in keyof Capabilities]: Capabilities[K] extends readonly string[] ? K : never;
+}[keyof Capabilities];
 
-/** Throws ModelError('unsupported') when the placement cannot serve the algorithm. */
-export function requireAlgorithm(placement: Placement, algorithm: Algorithm): void {
-  requireOption(placement, `lb_algorithm ${algorithm}`, (can) => can.algorithms.includes(algorithm));
+/** Throws ModelError('unsupported') when the placement cannot serve the option with this value. */
+export function requireOption<O extends Option>(placement: Placement, option: O, value: Capabilities[O][number]): void {
+  const name = option === 'attributes' ? value : `${option === 'poolProtocol' ? 'protocol' : option} ${value}`;
+  requireCapability(placement, name, (can) => (can[option] as readonly string[]).includes(value));
 }
 
 /** Throws ModelError('unsupported') when the placement cannot serve a pool of so many members. */
 export function requireMembers(placement: Placement, count: number): void {
-  requireOption(placement, `a pool of ${count} members`, (can) => count <= can.maxMembers);
+  requireCapability(placement, `a pool of ${count} members`, (can) => count <= can.maxMembers);
 }
 
-function requireOption(placement: Placement, option: string, serves: (capabilities: Capabilities) => boolean): void {
+function requireCapability(placement: Placement, what: string, serves: (can: Capabilities) => boolean): void {
   if (serves(CAPABILITIES[placement])) return;
   const others = PLACEMENTS.filter((other) => serves(CAPABILITIES[other]));
   const hint =
     others.length === 0 ? 'no placement does' : others.length === 1 ? `${others[0]} does` : `${others.join(', ')} do`;
-  throw new ModelError(
-    'unsupported',
-    `Provider '${placement}' does not support a requested option: ${option} (${hint})`,
-  );
+  throw new ModelError('unsupported', `Provider '${placement}' does not support a requested option: ${what} (${hint})`);
 }

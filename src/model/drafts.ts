@@ -1,5 +1,14 @@
 /** Specs after validation: canonical text, every default filled in, references resolved. Ready to be written. */
-import type { Algorithm, ListenerProtocol, Network, Placement, Pool } from './types.ts';
+import type {
+  Flavor,
+  FlavorProfile,
+  HealthMonitor,
+  Listener,
+  LoadBalancer,
+  Member,
+  Pool,
+  VirtualMachine,
+} from './types.ts';
 
 export interface NetworkDraft {
   readonly name: string;
@@ -20,45 +29,29 @@ export interface PortDraft {
   readonly owner: string;
 }
 
-export interface LoadBalancerDraft {
-  readonly name: string;
-  readonly description: string;
-  readonly owner: string;
-  readonly network: Network;
-  /** At least one; IPv4 before IPv6. */
-  readonly vips: readonly string[];
-  readonly placement: Placement;
-  readonly adminStateUp: boolean;
+/** What the database or the store gives to every new object. */
+type Given = 'id' | 'key' | 'createdAt' | 'updatedAt';
+
+export interface LoadBalancerDraft extends Omit<LoadBalancer, Given | 'generation' | 'listeners' | 'pools'> {
   readonly listeners: readonly ListenerDraft[];
   /** Every new pool once, those that are a listener's default pool included (the same object). */
   readonly pools: readonly PoolDraft[];
 }
 
-export interface ListenerDraft {
-  readonly name: string;
-  readonly description: string;
-  readonly protocol: ListenerProtocol;
-  readonly protocolPort: number;
-  readonly adminStateUp: boolean;
+export interface ListenerDraft extends Omit<Listener, Given | 'defaultPool'> {
   readonly defaultPool:
     | { readonly kind: 'new'; readonly pool: PoolDraft }
     | { readonly kind: 'existing'; readonly pool: Pool }
     | undefined;
 }
 
-export interface PoolDraft {
-  readonly name: string;
-  readonly description: string;
-  readonly protocol: ListenerProtocol;
-  readonly algorithm: Algorithm;
-  readonly adminStateUp: boolean;
+export interface PoolDraft extends Omit<Pool, Given | 'members' | 'healthMonitor'> {
   readonly members: readonly MemberDraft[];
+  readonly healthMonitor: HealthMonitorDraft | undefined;
 }
 
-export interface MemberDraft {
-  readonly name: string;
-  readonly address: string;
-  readonly protocolPort: number;
-  readonly weight: number;
-  readonly adminStateUp: boolean;
-}
+export type MemberDraft = Omit<Member, Given>;
+export type HealthMonitorDraft = Omit<HealthMonitor, Given>;
+export type FlavorProfileDraft = Omit<FlavorProfile, 'id'>;
+export type FlavorDraft = Omit<Flavor, 'id'>;
+export type VirtualMachineDraft = Omit<VirtualMachine, 'id' | 'key' | 'mac' | 'state' | 'error' | 'since'>;

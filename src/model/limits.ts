@@ -10,4 +10,13 @@ export const LIMITS = {
   textLength: 255,
   maxWeight: 256,
   maxVlan: 4094,
+  allowedCidrsPerListener: 256,
+  flavors: 1000,
+  virtualMachinesPerOwner: 20,
+  maxVcpus: 64,
+  minMemoryMib: 16,
+  maxMemoryMib: 1 << 20,
+  /** Octavia's highest time-out, in milliseconds. */
+  maxTimeoutMs: 2_073_600_000,
+  maxSlowStartSeconds: 3600,
 } as const;

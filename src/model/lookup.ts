@@ -13,6 +13,11 @@ export const EMPTY_MODEL: Model = {
   addresses: [],
   neighbours: new Map(),
   ownerKeys: new Map(),
+  flavorProfiles: new Map(),
+  flavors: new Map(),
+  virtualMachines: new Map(),
+  virtualMachineQuotas: new Map(),
+  observations: new Map(),
 };
 
 /** By id, else by name. */

@@ -1,5 +1,20 @@
 /** What callers give to create and change objects of the model: attributes that are absent take their default. */
-import type { Algorithm, ListenerProtocol, Placement } from './types.ts';
+import type {
+  Algorithm,
+  FlavorData,
+  HttpCheck,
+  ListenerProtocol,
+  Locality,
+  LookupMode,
+  MonitorType,
+  PersistenceType,
+  Placement,
+  PoolProtocol,
+  ReturnPath,
+  Timeouts,
+  UntilReady,
+  VirtualMachineKind,
+} from './types.ts';
 
 /** What a caller gives to create a network; `put` also updates. */
 export interface NetworkSpec {
@@ -31,6 +46,11 @@ export interface LoadBalancerSpec {
   /** Empty: the store picks a free IPv4 (or else IPv6) address of the network. */
   readonly vips: readonly string[];
   readonly placement?: Placement | undefined;
+  readonly lookupMode?: LookupMode | undefined;
+  readonly returnPath?: ReturnPath | undefined;
+  readonly untilReady?: UntilReady | undefined;
+  /** Flavor id or name; absent = the default flavor of the placement, if there is one. */
+  readonly flavor?: string | undefined;
   readonly adminStateUp?: boolean | undefined;
   readonly listeners?: readonly ListenerSpec[] | undefined;
   readonly pools?: readonly PoolSpec[] | undefined;
@@ -42,6 +62,11 @@ export interface ListenerSpec {
   readonly protocol: ListenerProtocol;
   readonly protocolPort: number;
   readonly adminStateUp?: boolean | undefined;
+  readonly connectionLimit?: number | undefined;
+  /** As Octavia has it: header name → "true" or "false". */
+  readonly insertHeaders?: Readonly<Record<string, string>> | undefined;
+  readonly timeouts?: Partial<Timeouts> | undefined;
+  readonly allowedCidrs?: readonly string[] | undefined;
   /** A new pool, or the id (in a new load balancer: the name) of one of the load balancer's pools. */
   readonly defaultPool?: PoolSpec | string | undefined;
 }
@@ -49,8 +74,13 @@ export interface ListenerSpec {
 export interface PoolSpec {
   readonly name?: string | undefined;
   readonly description?: string | undefined;
-  readonly protocol?: ListenerProtocol | undefined;
+  readonly protocol?: PoolProtocol | undefined;
   readonly algorithm: Algorithm;
+  readonly locality?: Locality | undefined;
+  readonly localityFactor?: number | undefined;
+  readonly sessionPersistence?: SessionPersistenceSpec | undefined;
+  readonly slowStartSeconds?: number | undefined;
+  readonly healthMonitor?: HealthMonitorSpec | undefined;
   readonly adminStateUp?: boolean | undefined;
   readonly members?: readonly MemberSpec[] | undefined;
 }
@@ -60,14 +90,74 @@ export interface MemberSpec {
   readonly address: string;
   readonly protocolPort: number;
   readonly weight?: number | undefined;
+  readonly backup?: boolean | undefined;
+  readonly monitorAddress?: string | null | undefined;
+  readonly monitorPort?: number | null | undefined;
   readonly adminStateUp?: boolean | undefined;
 }
 
+export interface SessionPersistenceSpec {
+  readonly type: PersistenceType;
+  readonly cookieName?: string | null | undefined;
+}
+
+export interface HealthMonitorSpec {
+  readonly name?: string | undefined;
+  readonly type: MonitorType;
+  readonly delaySeconds: number;
+  readonly timeoutSeconds: number;
+  readonly maxRetries: number;
+  readonly maxRetriesDown?: number | undefined;
+  readonly http?: { readonly [K in keyof HttpCheck]?: HttpCheck[K] | null | undefined } | undefined;
+  readonly adminStateUp?: boolean | undefined;
+}
+
+export interface FlavorProfileSpec {
+  readonly name: string;
+  readonly placement: Placement;
+  readonly data?: Partial<FlavorData> | undefined;
+}
+
+export interface FlavorSpec {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly isDefault?: boolean | undefined;
+  /** Id or name of a flavor profile. */
+  readonly profile: string;
+}
+
+export interface VirtualMachineSpec {
+  readonly name: string;
+  /** Host id or name. */
+  readonly host: string;
+  readonly kind?: VirtualMachineKind | undefined;
+  /** Network id or name. */
+  readonly network: string;
+  readonly owner?: string | undefined;
+  /** Empty or absent: the store picks a free address per family of the network. */
+  readonly addresses?: readonly string[] | undefined;
+  readonly servePort?: number | undefined;
+  readonly vcpus?: number | undefined;
+  readonly memoryMib?: number | undefined;
+  readonly image?: string | undefined;
+}
+
 /** The attributes of T that an update may change; absent = as it is. */
-export type LoadBalancerPatch = Pick<LoadBalancerSpec, 'name' | 'description' | 'adminStateUp'>;
-export type ListenerPatch = Pick<ListenerSpec, 'name' | 'description' | 'adminStateUp'> & {
+export type LoadBalancerPatch = Pick<
+  LoadBalancerSpec,
+  'name' | 'description' | 'adminStateUp' | 'lookupMode' | 'returnPath' | 'untilReady'
+>;
+export type ListenerPatch = Omit<ListenerSpec, 'protocol' | 'protocolPort' | 'defaultPool'> & {
   /** Id of a pool; null = none. */
   readonly defaultPoolId?: string | null | undefined;
 };
-export type PoolPatch = Partial<Pick<PoolSpec, 'name' | 'description' | 'adminStateUp' | 'algorithm'>>;
-export type MemberPatch = Pick<MemberSpec, 'name' | 'weight' | 'adminStateUp'>;
+export type PoolPatch = Partial<Omit<PoolSpec, 'protocol' | 'members' | 'healthMonitor' | 'sessionPersistence'>> & {
+  /** Null = none. */
+  readonly sessionPersistence?: SessionPersistenceSpec | null | undefined;
+};
+export type MemberPatch = Omit<MemberSpec, 'address' | 'protocolPort'>;
+export type HealthMonitorPatch = Partial<Omit<HealthMonitorSpec, 'type'>>;
+export type FlavorPatch = Partial<Omit<FlavorSpec, 'profile'>>;
+/** Placement and data only while no flavor uses the profile. */
+export type FlavorProfilePatch = Partial<FlavorProfileSpec>;

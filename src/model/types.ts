@@ -6,16 +6,49 @@
  * and the same on every host. Keys name objects where a UUID does not fit: cookies, group ids, registers, zones.
  */
 
-export const PLACEMENTS = ['switch', 'namespace'] as const;
+export const PLACEMENTS = ['switch', 'namespace', 'container', 'vm'] as const;
 /** Where the balancers of a load balancer live. In the Octavia API: its provider. */
 export type Placement = (typeof PLACEMENTS)[number];
 
-export const LISTENER_PROTOCOLS = ['TCP'] as const;
+export const LISTENER_PROTOCOLS = ['TCP', 'HTTP'] as const;
 export type ListenerProtocol = (typeof LISTENER_PROTOCOLS)[number];
 
-export const ALGORITHMS = ['SOURCE_IP_PORT', 'SOURCE_IP', 'ROUND_ROBIN'] as const;
-/** How a balancer picks a member (Octavia `lb_algorithm`). */
+export const POOL_PROTOCOLS = ['TCP', 'HTTP', 'PROXY', 'PROXYV2'] as const;
+/** What members are spoken to with; `PROXY` and `PROXYV2` put the client's address before what a listener of any protocol forwards. */
+export type PoolProtocol = (typeof POOL_PROTOCOLS)[number];
+
+export const ALGORITHMS = ['SOURCE_IP_PORT', 'SOURCE_IP', 'ROUND_ROBIN', 'LEAST_CONNECTIONS'] as const;
+/** How a balancer picks a member (Octavia `lb_algorithm`). All of them heed weights. */
 export type Algorithm = (typeof ALGORITHMS)[number];
+
+export const LOCALITIES = ['none', 'prefer', 'only'] as const;
+/** Whether members on the balancer's own host count for more: `prefer` multiplies their weights, `only` uses no others. */
+export type Locality = (typeof LOCALITIES)[number];
+
+export const LOOKUP_MODES = ['respond', 'announce', 'static'] as const;
+/**
+ * How a VM learns the VIP MAC: `respond`, the switch answers ARP and ND; `announce`, it does so too and moreover unsolicited
+ * ARP and neighbour advertisements are sent to the VM; `static`, a permanent neighbour entry is written into the VM and
+ * nobody answers lookups.
+ */
+export type LookupMode = (typeof LOOKUP_MODES)[number];
+
+export const RETURN_PATHS = ['balancer', 'direct'] as const;
+/** How replies travel: through the balancer, or from the member to the client itself. */
+export type ReturnPath = (typeof RETURN_PATHS)[number];
+
+export const UNTIL_READY = ['hold', 'switch'] as const;
+/**
+ * What happens to a VIP whose balancer outside the switch is not ready, be it new or broken: `hold`, lookups get no answer
+ * yet; `switch`, the switch balances its TCP listeners meanwhile.
+ */
+export type UntilReady = (typeof UNTIL_READY)[number];
+
+export const MONITOR_TYPES = ['TCP', 'HTTP', 'HTTPS', 'TLS-HELLO', 'PING', 'UDP-CONNECT'] as const;
+export type MonitorType = (typeof MONITOR_TYPES)[number];
+
+export const PERSISTENCE_TYPES = ['SOURCE_IP', 'HTTP_COOKIE', 'APP_COOKIE'] as const;
+export type PersistenceType = (typeof PERSISTENCE_TYPES)[number];
 
 /** An L2 segment: two ports talk only inside one network. */
 export interface Network {
@@ -71,6 +104,11 @@ export interface LoadBalancer {
   /** Addresses, canonical text, at most one per family. */
   readonly vips: readonly string[];
   readonly placement: Placement;
+  readonly lookupMode: LookupMode;
+  readonly returnPath: ReturnPath;
+  readonly untilReady: UntilReady;
+  /** One of the model's flavors, of this placement; undefined = the placement's own defaults. */
+  readonly flavorId: string | undefined;
   readonly adminStateUp: boolean;
   readonly listeners: readonly Listener[];
   readonly pools: readonly Pool[];
@@ -89,10 +127,28 @@ export interface Listener {
   readonly protocol: ListenerProtocol;
   readonly protocolPort: number;
   readonly adminStateUp: boolean;
+  /** Concurrent connections per balancer; -1 = no limit of its own. */
+  readonly connectionLimit: number;
+  /** Which of these request headers an HTTP listener sets. Sorted as in INSERT_HEADERS. */
+  readonly insertHeaders: readonly InsertHeader[];
+  /** Octavia's `timeout_client_data`, `timeout_member_connect`, `timeout_member_data`, `timeout_tcp_inspect`. */
+  readonly timeouts: Timeouts;
+  /** CIDRs, canonical text, of clients that may connect; empty = all. */
+  readonly allowedCidrs: readonly string[];
   /** One of the load balancer's pools. */
   readonly defaultPool: Pool | undefined;
   readonly createdAt: string;
   readonly updatedAt: string | undefined;
+}
+
+export const INSERT_HEADERS = ['X-Forwarded-For', 'X-Forwarded-Port', 'X-Forwarded-Proto'] as const;
+export type InsertHeader = (typeof INSERT_HEADERS)[number];
+
+export interface Timeouts {
+  readonly clientDataMs: number;
+  readonly memberConnectMs: number;
+  readonly memberDataMs: number;
+  readonly tcpInspectMs: number;
 }
 
 export interface Pool {
@@ -100,12 +156,55 @@ export interface Pool {
   readonly key: number;
   readonly name: string;
   readonly description: string;
-  readonly protocol: ListenerProtocol;
+  readonly protocol: PoolProtocol;
   readonly algorithm: Algorithm;
+  readonly locality: Locality;
+  /** With locality `prefer`: what the weight of a member on the same host is multiplied by, 1 to 256. */
+  readonly localityFactor: number;
+  readonly sessionPersistence: SessionPersistence | undefined;
+  /** How long a member that comes back gets its share little by little, in seconds; 0 = at once. */
+  readonly slowStartSeconds: number;
+  readonly healthMonitor: HealthMonitor | undefined;
   readonly adminStateUp: boolean;
   readonly members: readonly Member[];
   readonly createdAt: string;
   readonly updatedAt: string | undefined;
+}
+
+/** Connections of one client go to one member. */
+export interface SessionPersistence {
+  readonly type: PersistenceType;
+  /** With APP_COOKIE: the application's cookie that names a session. */
+  readonly cookieName: string | undefined;
+}
+
+/** How members are found to be well. Times in seconds, as in Octavia. */
+export interface HealthMonitor {
+  readonly id: string;
+  readonly key: number;
+  readonly name: string;
+  readonly type: MonitorType;
+  readonly delaySeconds: number;
+  readonly timeoutSeconds: number;
+  /** Successes that bring a member up. */
+  readonly maxRetries: number;
+  /** Failures that bring it down. */
+  readonly maxRetriesDown: number;
+  /** For HTTP and HTTPS. */
+  readonly http: HttpCheck;
+  readonly adminStateUp: boolean;
+  readonly createdAt: string;
+  readonly updatedAt: string | undefined;
+}
+
+export interface HttpCheck {
+  readonly method: string;
+  readonly urlPath: string;
+  /** Octavia's syntax: `200`, `200,202` or `200-204`. */
+  readonly expectedCodes: string;
+  readonly version: '1.0' | '1.1';
+  /** Host header of 1.1; undefined = none. */
+  readonly domainName: string | undefined;
 }
 
 export interface Member {
@@ -117,6 +216,11 @@ export interface Member {
   readonly protocolPort: number;
   /** 0 to 256; 0 = gets no new connections. */
   readonly weight: number;
+  /** Gets connections only while no other member of the pool can. */
+  readonly backup: boolean;
+  /** Where health is asked for; undefined = at the member's own address, port. */
+  readonly monitorAddress: string | undefined;
+  readonly monitorPort: number | undefined;
   readonly adminStateUp: boolean;
   readonly createdAt: string;
   readonly updatedAt: string | undefined;
@@ -137,6 +241,90 @@ export interface Balancer {
   /** Outside the switch: the newest change of the load balancer that it serves; 0 = none yet. */
   readonly generation: number;
   /** When it reached this state. */
+  readonly since: string;
+}
+
+export const MEMBER_HEALTH = ['ONLINE', 'OFFLINE', 'ERROR', 'DRAINING', 'NO_MONITOR'] as const;
+/** How a balancer finds a member, in the words of Octavia's operating status. */
+export type MemberHealth = (typeof MEMBER_HEALTH)[number];
+
+/** Octavia's statistics of a load balancer or listener; of a member, the same seen from its side. */
+export interface Counters {
+  readonly activeConnections: number;
+  readonly totalConnections: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly requestErrors: number;
+}
+
+/** What a balancer has seen: written by who runs it, every few seconds while something changes. */
+export interface Observation {
+  /** By member id. */
+  readonly memberHealth: Readonly<Record<string, MemberHealth>>;
+  /** By listener or member id; since the balancer was made. */
+  readonly counters: Readonly<Record<string, Counters>>;
+  /** What the counters were when the process that counts now began, and which process that is: its writer's memory. */
+  readonly base: Readonly<Record<string, Counters>>;
+  readonly worker: string;
+}
+
+/** A named set of parameters for balancers outside the switch, of one placement. */
+export interface FlavorProfile {
+  readonly id: string;
+  readonly name: string;
+  readonly placement: Placement;
+  readonly data: FlavorData;
+}
+
+/** What is undefined is the placement's default. */
+export interface FlavorData {
+  /** CPUs; a fraction is fine for namespaces and containers. */
+  readonly vcpus: number | undefined;
+  readonly memoryMib: number | undefined;
+  /** Container: an image reference. VM: path of the root image or initramfs. */
+  readonly image: string | undefined;
+  /** VM: path of a kernel. */
+  readonly kernel: string | undefined;
+  /** HAProxy's `maxconn`. */
+  readonly maxConnections: number | undefined;
+}
+
+/** What a load balancer names. */
+export interface Flavor {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  /** Whether new load balancers may name it. */
+  readonly enabled: boolean;
+  /** New load balancers of its placement that name no flavor get it; at most one per placement. */
+  readonly isDefault: boolean;
+  readonly profile: FlavorProfile;
+}
+
+export const VIRTUAL_MACHINE_KINDS = ['namespace', 'container', 'vm'] as const;
+export type VirtualMachineKind = (typeof VIRTUAL_MACHINE_KINDS)[number];
+
+/** A small machine that an agent runs on its host: a client, or a back end that tells its name. */
+export interface VirtualMachine {
+  readonly id: string;
+  readonly key: number;
+  readonly name: string;
+  readonly hostId: string;
+  readonly kind: VirtualMachineKind;
+  readonly network: Network;
+  readonly owner: string;
+  /** Derived from the id, locally administered. */
+  readonly mac: string;
+  /** Canonical text, at most one per family, IPv4 first. */
+  readonly addresses: readonly string[];
+  /** TCP port on which it answers HTTP with its name; undefined = none. */
+  readonly servePort: number | undefined;
+  readonly vcpus: number | undefined;
+  readonly memoryMib: number | undefined;
+  readonly image: string | undefined;
+  readonly state: BalancerState;
+  /** Empty, or why it is not ready. */
+  readonly error: string;
   readonly since: string;
 }
 
@@ -165,4 +353,11 @@ export interface Model {
   readonly neighbours: ReadonlyMap<string, Neighbours>;
   /** Owner name → key, for each owner that has or had a load balancer. */
   readonly ownerKeys: ReadonlyMap<string, number>;
+  readonly flavorProfiles: ReadonlyMap<string, FlavorProfile>;
+  readonly flavors: ReadonlyMap<string, Flavor>;
+  readonly virtualMachines: ReadonlyMap<string, VirtualMachine>;
+  /** Owner name → how many virtual machines it may have, where that is not LIMITS.virtualMachinesPerOwner. */
+  readonly virtualMachineQuotas: ReadonlyMap<string, number>;
+  /** By balancer id. */
+  readonly observations: ReadonlyMap<string, Observation>;
 }
