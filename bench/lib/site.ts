@@ -1,4 +1,5 @@
 /** A made-up site for benches that compute only: load balancers with members, seen by one host. */
+import { LISTENER_DEFAULTS, LOAD_BALANCER_DEFAULTS, MEMBER_DEFAULTS, POOL_DEFAULTS } from '../../src/model/defaults.ts';
 import type { LoadBalancer, Member, Neighbours, Network, Pool } from '../../src/model/types.ts';
 import type { HostView } from '../../src/pipeline/view.ts';
 
@@ -27,17 +28,25 @@ export function loadBalancer(
     // The version changes the last member: another weight, as a tenant's change would.
     const weight = nth === options.members - 1 ? 1 + ((options.version ?? 0) % 2) : 1;
     const where = { address: addressOf(64, number), protocolPort: 80, weight };
-    return { id: `member-${number}`, key: key + 10 + nth, name: '', ...where, ...ALWAYS };
+    return { ...ALWAYS, ...MEMBER_DEFAULTS, id: `member-${number}`, key: key + 10 + nth, ...where };
   });
-  const common = { name: '', ...ALWAYS };
   const pool: Pool = {
-    ...{ id: `pool-${index}`, key: key + 2, ...common, protocol: 'TCP', algorithm: 'SOURCE_IP_PORT' },
-    members,
+    ...ALWAYS,
+    ...POOL_DEFAULTS,
+    ...{ id: `pool-${index}`, key: key + 2, algorithm: 'SOURCE_IP_PORT', healthMonitor: undefined, members },
   };
-  const listener = { id: `listener-${index}`, key: key + 1, ...common, protocol: 'TCP', protocolPort: 80 } as const;
+  const listener = {
+    ...ALWAYS,
+    ...LISTENER_DEFAULTS,
+    id: `listener-${index}`,
+    key: key + 1,
+    protocolPort: 80,
+  } as const;
   return {
-    ...{ id: `lb-${index}`, key, ...common, owner: '', network: NETWORK, vips: [addressOf(32, index)] },
-    ...{ placement: 'switch', listeners: [{ ...listener, defaultPool: pool }], pools: [pool] },
+    ...ALWAYS,
+    ...LOAD_BALANCER_DEFAULTS,
+    ...{ id: `lb-${index}`, key, owner: '', network: NETWORK, vips: [addressOf(32, index)], flavorId: undefined },
+    ...{ placement: 'switch', listeners: [{ ...listener, protocol: 'TCP', defaultPool: pool }], pools: [pool] },
     generation: options.version ?? 0,
   };
 }

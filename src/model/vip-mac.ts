@@ -8,7 +8,7 @@ import { addressFromNumber, parseCidr } from './addresses.ts';
 import { ModelError } from './errors.ts';
 
 /** First octet by purpose. Chosen beside 02 (containers), 52 (QEMU) and fe (taps), which VMs' own ports use. */
-export const MAC_PREFIX = { vip: 0x06, balancer: 0x0a, sandbox: 0x0e, probe: 0x12 } as const;
+export const MAC_PREFIX = { vip: 0x06, balancer: 0x0a, sandbox: 0x0e, probe: 0x12, virtualMachine: 0x16 } as const;
 
 const MAC_TEXT = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 
@@ -30,6 +30,11 @@ export function sandboxMac(loadBalancerId: string, hostId: string): string {
 /** The MAC from which the controller looks members up on a host. Text `12:…`. */
 export function probeMac(hostId: string): string {
   return derivedMac(MAC_PREFIX.probe, hostId);
+}
+
+/** The MAC of a virtual machine that an agent runs. Text `16:…`. */
+export function virtualMachineMac(virtualMachineId: string): string {
+  return derivedMac(MAC_PREFIX.virtualMachine, virtualMachineId);
 }
 
 /**

@@ -1,15 +1,29 @@
+import { LISTENER_DEFAULTS, LOAD_BALANCER_DEFAULTS, POOL_DEFAULTS, TIMEOUT_DEFAULTS } from '../model/defaults.ts';
 import type {
   Algorithm,
+  HealthMonitor,
+  HttpCheck,
+  InsertHeader,
   Listener,
   ListenerProtocol,
   LoadBalancer,
+  Locality,
+  LookupMode,
   Member,
+  MonitorType,
   Network,
+  PersistenceType,
   Placement,
   Pool,
+  PoolProtocol,
+  ReturnPath,
+  SessionPersistence,
+  Timeouts,
+  UntilReady,
 } from '../model/types.ts';
+import type { Row } from '../ovsdb/index.ts';
 import { ipv4First } from './build-objects.ts';
-import type { Rows } from './rows.ts';
+import type { HealthMonitorTable, ListenerTable, PoolTable, Rows } from './rows.ts';
 import { share } from './share.ts';
 
 /**
@@ -41,6 +55,10 @@ export function buildLoadBalancer(
     network,
     vips: ipv4First(row.vips.flatMap((vip) => rows.vips.get(vip)?.address ?? [])),
     placement: row.placement as Placement,
+    lookupMode: (row.lookup_mode as LookupMode | undefined) ?? LOAD_BALANCER_DEFAULTS.lookupMode,
+    returnPath: (row.return_path as ReturnPath | undefined) ?? LOAD_BALANCER_DEFAULTS.returnPath,
+    untilReady: (row.until_ready as UntilReady | undefined) ?? LOAD_BALANCER_DEFAULTS.untilReady,
+    flavorId: row.flavor,
     adminStateUp: row.admin_state_up,
     listeners,
     pools,
@@ -57,7 +75,8 @@ function buildListener(
 ): Listener | undefined {
   const row = rows.listeners.get(id);
   if (row === undefined) return undefined;
-  return share<Listener>(context.previous, {
+  const { previous } = context;
+  return share<Listener>(previous, {
     id,
     key: row.key,
     name: row.name,
@@ -65,10 +84,23 @@ function buildListener(
     protocol: row.protocol as ListenerProtocol,
     protocolPort: row.protocol_port,
     adminStateUp: row.admin_state_up,
+    connectionLimit: row.connection_limit ?? LISTENER_DEFAULTS.connectionLimit,
+    insertHeaders: row.insert_headers as readonly InsertHeader[],
+    timeouts: share(previous?.timeouts, timeouts(row)),
+    allowedCidrs: ipv4First(row.allowed_cidrs),
     defaultPool: row.default_pool === undefined ? undefined : context.pools.get(row.default_pool),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   });
+}
+
+function timeouts({ timeouts_ms: stored }: Row<typeof ListenerTable>): Timeouts {
+  return {
+    clientDataMs: stored.client_data ?? TIMEOUT_DEFAULTS.clientDataMs,
+    memberConnectMs: stored.member_connect ?? TIMEOUT_DEFAULTS.memberConnectMs,
+    memberDataMs: stored.member_data ?? TIMEOUT_DEFAULTS.memberDataMs,
+    tcpInspectMs: stored.tcp_inspect ?? TIMEOUT_DEFAULTS.tcpInspectMs,
+  };
 }
 
 function buildPool(rows: Rows, id: string, previous: Pool | undefined): Pool | undefined {
@@ -80,13 +112,58 @@ function buildPool(rows: Rows, id: string, previous: Pool | undefined): Pool | u
     key: row.key,
     name: row.name,
     description: row.description,
-    protocol: row.protocol as ListenerProtocol,
+    protocol: row.protocol as PoolProtocol,
     algorithm: row.lb_algorithm as Algorithm,
+    locality: (row.locality as Locality | undefined) ?? POOL_DEFAULTS.locality,
+    localityFactor: row.locality_factor ?? POOL_DEFAULTS.localityFactor,
+    sessionPersistence: sessionPersistence(row, previous?.sessionPersistence),
+    slowStartSeconds: row.slow_start,
+    healthMonitor:
+      row.health_monitor === undefined
+        ? undefined
+        : buildHealthMonitor(rows, row.health_monitor, previous?.healthMonitor),
     adminStateUp: row.admin_state_up,
     members: inOrder(row.members, (memberId) => buildMember(rows, memberId, oldMembers.get(memberId))),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   });
+}
+
+function sessionPersistence(
+  row: Row<typeof PoolTable>,
+  previous: SessionPersistence | undefined,
+): SessionPersistence | undefined {
+  if (row.session_persistence === undefined) return undefined;
+  return share(previous, { type: row.session_persistence as PersistenceType, cookieName: row.cookie_name });
+}
+
+function buildHealthMonitor(rows: Rows, id: string, previous: HealthMonitor | undefined): HealthMonitor | undefined {
+  const row = rows.healthMonitors.get(id);
+  if (row === undefined) return undefined;
+  return share<HealthMonitor>(previous, {
+    id,
+    key: row.key,
+    name: row.name,
+    type: row.type as MonitorType,
+    delaySeconds: row.delay,
+    timeoutSeconds: row.timeout,
+    maxRetries: row.max_retries,
+    maxRetriesDown: row.max_retries_down,
+    http: share(previous?.http, httpCheck(row)),
+    adminStateUp: row.admin_state_up,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  });
+}
+
+function httpCheck(row: Row<typeof HealthMonitorTable>): HttpCheck {
+  return {
+    method: row.http_method,
+    urlPath: row.url_path,
+    expectedCodes: row.expected_codes,
+    version: row.http_version as HttpCheck['version'],
+    domainName: row.domain_name,
+  };
 }
 
 function buildMember(rows: Rows, id: string, previous: Member | undefined): Member | undefined {
@@ -99,6 +176,9 @@ function buildMember(rows: Rows, id: string, previous: Member | undefined): Memb
     address: row.address,
     protocolPort: row.protocol_port,
     weight: row.weight,
+    backup: row.backup,
+    monitorAddress: row.monitor_address,
+    monitorPort: row.monitor_port,
     adminStateUp: row.admin_state_up,
     createdAt: row.created_at,
     updatedAt: row.updated_at,

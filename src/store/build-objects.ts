@@ -1,5 +1,19 @@
 /** One row to one object of the model, sharing with what was there. Undefined: there is no such object (any more). */
-import type { Balancer, BalancerState, Host, HostStatus, Network, Placement, RegisteredPort } from '../model/types.ts';
+import type {
+  Balancer,
+  BalancerState,
+  Flavor,
+  FlavorData,
+  FlavorProfile,
+  Host,
+  HostStatus,
+  Network,
+  Placement,
+  RegisteredPort,
+  VirtualMachine,
+  VirtualMachineKind,
+} from '../model/types.ts';
+import { virtualMachineMac } from '../model/vip-mac.ts';
 import type { Row } from '../ovsdb/index.ts';
 import type { PortTable, Rows } from './rows.ts';
 import { share } from './share.ts';
@@ -53,6 +67,64 @@ export function buildBalancer(
     state: row.state as BalancerState,
     error: row.error,
     generation: row.generation,
+    since: row.since,
+  });
+}
+
+export function buildFlavorProfile(
+  rows: Rows,
+  id: string,
+  previous: FlavorProfile | undefined,
+): FlavorProfile | undefined {
+  const row = rows.flavorProfiles.get(id);
+  if (row === undefined) return undefined;
+  const data = share<FlavorData>(previous?.data, {
+    vcpus: row.vcpus,
+    memoryMib: row.memory_mib,
+    image: row.image,
+    kernel: row.kernel,
+    maxConnections: row.max_connections,
+  });
+  return share(previous, { id, name: row.name, placement: row.placement as Placement, data });
+}
+
+export function buildFlavor(
+  rows: Rows,
+  id: string,
+  known: { readonly profiles: ReadonlyMap<string, FlavorProfile>; readonly previous: Flavor | undefined },
+): Flavor | undefined {
+  const row = rows.flavors.get(id);
+  const profile = row === undefined ? undefined : known.profiles.get(row.profile);
+  if (row === undefined || profile === undefined) return undefined;
+  const { name, description, enabled, is_default: isDefault } = row;
+  return share(known.previous, { id, name, description, enabled, isDefault, profile });
+}
+
+/** A machine of a host that was removed counts as gone. */
+export function buildVirtualMachine(
+  rows: Rows,
+  id: string,
+  known: { readonly networks: ReadonlyMap<string, Network>; readonly previous: VirtualMachine | undefined },
+): VirtualMachine | undefined {
+  const row = rows.virtualMachines.get(id);
+  const network = row === undefined ? undefined : known.networks.get(row.network);
+  if (row?.host === undefined || network === undefined) return undefined;
+  return share(known.previous, {
+    id,
+    key: row.key,
+    name: row.name,
+    hostId: row.host,
+    kind: row.kind as VirtualMachineKind,
+    network,
+    owner: row.owner,
+    mac: virtualMachineMac(id),
+    addresses: ipv4First(row.addresses),
+    servePort: row.serve_port,
+    vcpus: row.vcpus,
+    memoryMib: row.memory_mib,
+    image: row.image,
+    state: row.state as BalancerState,
+    error: row.error,
     since: row.since,
   });
 }

@@ -3,6 +3,8 @@
  *
  *     Member ─▶ Pool ─▶ Load_Balancer ◀─ Network        a changed row reaches the objects its arrows lead to
  *               Pool ◀─ Listener ─▶ Load_Balancer ◀─ Vip
+ *     Health_Monitor ─▶ Pool          Network ─▶ Virtual_Machine
+ *     Flavor_Profile ─▶ Flavor        Observation ─▶ Balancer (its observation, not the balancer itself)
  *
  * Whatever comes out equal to what was there stays the same object, so `===` tells whether something changed. The law
  * that tests enforce: after any changes the model equals one that is built from scratch.
@@ -10,9 +12,18 @@
 import { EMPTY_MODEL } from '../model/lookup.ts';
 import type { BalancerAddress, LoadBalancer, Model, RegisteredPort } from '../model/types.ts';
 import { buildLoadBalancer } from './build-load-balancer.ts';
-import { buildBalancer, buildHost, buildNetwork, buildPort } from './build-objects.ts';
+import {
+  buildBalancer,
+  buildFlavor,
+  buildFlavorProfile,
+  buildHost,
+  buildNetwork,
+  buildPort,
+  buildVirtualMachine,
+} from './build-objects.ts';
+import { buildObservation } from './observations.ts';
 import type { ChangedRows, Rows } from './rows.ts';
-import { share, shareList } from './share.ts';
+import { share, shareList, shareMap } from './share.ts';
 import type { ModelChange } from './types.ts';
 
 export class ModelBuilder {
@@ -22,6 +33,8 @@ export class ModelBuilder {
   readonly #above = new Map<string, string>();
   /** Load balancer → the rows below it, to forget them with it. */
   readonly #below = new Map<string, readonly string[]>();
+  /** Row of an observation → the balancer whose it is. */
+  readonly #observers = new Map<string, string>();
 
   /** `rows` are live: they already have a change when `apply` is told of it. */
   constructor(rows: Rows) {
@@ -48,7 +61,23 @@ export class ModelBuilder {
     const balancers = merge(previous.balancers, changed.balancers, (id, old) =>
       buildBalancer(rows, id, { loadBalancerId: this.#above.get(id), previous: old }),
     );
+    const observations = merge(previous.observations, this.#observed(changed), (id, old) =>
+      buildObservation(rows, id, old),
+    );
+    const flavorProfiles = merge(previous.flavorProfiles, changed.flavorProfiles, (id, old) =>
+      buildFlavorProfile(rows, id, old),
+    );
+    const flavors = merge(previous.flavors, this.#reachedFlavors(changed), (id, old) =>
+      buildFlavor(rows, id, { profiles: flavorProfiles.objects, previous: old }),
+    );
+    const virtualMachines = merge(previous.virtualMachines, this.#reachedMachines(changed), (id, old) =>
+      buildVirtualMachine(rows, id, { networks: networks.objects, previous: old }),
+    );
     const addresses = changed.addresses.size + changed.hosts.size > 0 ? this.#buildAddresses() : previous.addresses;
+    const owners =
+      changed.owners.size > 0
+        ? this.#buildOwners()
+        : { keys: previous.ownerKeys, quotas: previous.virtualMachineQuotas };
     const [singleton] = rows.singleton.values();
     this.#model = share(previous, {
       generation: singleton?.generation ?? 0,
@@ -59,10 +88,12 @@ export class ModelBuilder {
       balancers: balancers.objects,
       addresses,
       neighbours: neighbours.objects,
-      ownerKeys:
-        changed.owners.size > 0
-          ? new Map([...rows.owners.values()].map((owner) => [owner.name, owner.key]))
-          : previous.ownerKeys,
+      ownerKeys: owners.keys,
+      flavorProfiles: flavorProfiles.objects,
+      flavors: flavors.objects,
+      virtualMachines: virtualMachines.objects,
+      virtualMachineQuotas: owners.quotas,
+      observations: observations.objects,
     });
     if (this.#model === previous) return undefined;
     return {
@@ -75,6 +106,9 @@ export class ModelBuilder {
       balancers: balancers.changed,
       addresses: addresses !== previous.addresses,
       neighbours: neighbours.changed,
+      flavors: flavors.changed,
+      virtualMachines: virtualMachines.changed,
+      observations: observations.changed,
     };
   }
 
@@ -95,6 +129,44 @@ export class ModelBuilder {
     // New ones join the model in the order of their creation.
     const key = (id: string) => this.#rows.loadBalancers.get(id)?.key ?? 0;
     return [...ids].sort((a, b) => key(a) - key(b));
+  }
+
+  /** The balancers whose observations a change can reach. */
+  #observed(changed: ChangedRows): ReadonlySet<string> {
+    const ids = new Set(changed.balancers);
+    for (const id of changed.balancers) {
+      const observation = this.#rows.balancers.get(id)?.observation;
+      if (observation !== undefined) this.#observers.set(observation, id);
+    }
+    for (const row of changed.observations) {
+      const id = this.#observers.get(row);
+      if (id !== undefined) ids.add(id);
+      if (!this.#rows.observations.has(row)) this.#observers.delete(row);
+    }
+    return ids;
+  }
+
+  #reachedFlavors(changed: ChangedRows): ReadonlySet<string> {
+    if (changed.flavorProfiles.size === 0) return changed.flavors;
+    const using = [...this.#rows.flavors.values()].filter((row) => changed.flavorProfiles.has(row.profile));
+    return new Set([...changed.flavors, ...using.map((row) => row._uuid)]);
+  }
+
+  #reachedMachines(changed: ChangedRows): ReadonlySet<string> {
+    if (changed.networks.size === 0) return changed.virtualMachines;
+    const inThem = [...this.#rows.virtualMachines.values()].filter((row) => changed.networks.has(row.network));
+    return new Set([...changed.virtualMachines, ...inThem.map((row) => row._uuid)]);
+  }
+
+  #buildOwners(): Owners {
+    const owners = [...this.#rows.owners.values()];
+    const quotas = owners.flatMap(({ name, virtual_machine_quota: quota }) =>
+      quota === undefined ? [] : [[name, quota] as const],
+    );
+    return {
+      keys: shareMap(this.#model.ownerKeys, new Map(owners.map(({ name, key }) => [name, key]))),
+      quotas: shareMap(this.#model.virtualMachineQuotas, new Map(quotas)),
+    };
   }
 
   #relate(id: string, built: LoadBalancer | undefined): void {
@@ -133,6 +205,11 @@ export class ModelBuilder {
       addresses.sort((a, b) => (order(a) < order(b) ? -1 : 1)),
     );
   }
+}
+
+interface Owners {
+  readonly keys: ReadonlyMap<string, number>;
+  readonly quotas: ReadonlyMap<string, number>;
 }
 
 interface Merged<T> {

@@ -1,5 +1,8 @@
-/** The tables of schema/hostlb.ovsschema as src/ovsdb's typed tables. */
-import { boolean, integer, mapOf, optional, type Row, setOf, string, table, uuid } from '../ovsdb/index.ts';
+/**
+ * The tables of schema/hostlb.ovsschema as src/ovsdb's typed tables. Columns that came after version 0.1.0 are empty in
+ * rows from before: build*.ts reads an empty one as the attribute's default, so that old rows mean what they meant.
+ */
+import { boolean, integer, mapOf, optional, type Row, real, setOf, string, table, uuid } from '../ovsdb/index.ts';
 
 export const DATABASE = 'Hostlb';
 
@@ -29,7 +32,11 @@ export const HostTable = table('Host', {
 
 export const BalancerAddressTable = table('Balancer_Address', { network: uuid, address: string });
 
-export const OwnerTable = table('Owner', { key: integer, name: string });
+export const OwnerTable = table('Owner', {
+  key: integer,
+  name: string,
+  virtual_machine_quota: optional(integer),
+});
 
 export const PortTable = table('Port', { iface_id: string, name: string, owner: string });
 
@@ -41,6 +48,10 @@ export const LoadBalancerTable = table('Load_Balancer', {
   network: uuid,
   vips: setOf(uuid),
   placement: string,
+  lookup_mode: optional(string),
+  return_path: optional(string),
+  until_ready: optional(string),
+  flavor: optional(uuid),
   admin_state_up: boolean,
   listeners: setOf(uuid),
   pools: setOf(uuid),
@@ -59,6 +70,10 @@ export const ListenerTable = table('Listener', {
   protocol: string,
   protocol_port: integer,
   admin_state_up: boolean,
+  connection_limit: optional(integer),
+  insert_headers: setOf(string),
+  timeouts_ms: mapOf(string, integer),
+  allowed_cidrs: setOf(string),
   default_pool: optional(uuid),
   created_at: string,
   updated_at: optional(string),
@@ -71,6 +86,12 @@ export const PoolTable = table('Pool', {
   protocol: string,
   lb_algorithm: string,
   admin_state_up: boolean,
+  locality: optional(string),
+  locality_factor: optional(integer),
+  session_persistence: optional(string),
+  cookie_name: optional(string),
+  slow_start: integer,
+  health_monitor: optional(uuid),
   members: setOf(uuid),
   created_at: string,
   updated_at: optional(string),
@@ -82,6 +103,27 @@ export const MemberTable = table('Member', {
   address: string,
   protocol_port: integer,
   weight: integer,
+  backup: boolean,
+  monitor_address: optional(string),
+  monitor_port: optional(integer),
+  admin_state_up: boolean,
+  created_at: string,
+  updated_at: optional(string),
+});
+
+export const HealthMonitorTable = table('Health_Monitor', {
+  key: integer,
+  name: string,
+  type: string,
+  delay: integer,
+  timeout: integer,
+  max_retries: integer,
+  max_retries_down: integer,
+  http_method: string,
+  url_path: string,
+  expected_codes: string,
+  http_version: string,
+  domain_name: optional(string),
   admin_state_up: boolean,
   created_at: string,
   updated_at: optional(string),
@@ -93,6 +135,50 @@ export const BalancerTable = table('Balancer', {
   state: string,
   error: string,
   generation: integer,
+  since: string,
+  observation: optional(uuid),
+});
+
+/** Keys of `counters` and `base` are `ID NAME`: a listener's or member's id, and which of its counters. */
+export const ObservationTable = table('Observation', {
+  member_health: mapOf(uuid, string),
+  counters: mapOf(string, integer),
+  base: mapOf(string, integer),
+  worker: string,
+});
+
+export const FlavorProfileTable = table('Flavor_Profile', {
+  name: string,
+  placement: string,
+  vcpus: optional(real),
+  memory_mib: optional(integer),
+  image: optional(string),
+  kernel: optional(string),
+  max_connections: optional(integer),
+});
+
+export const FlavorTable = table('Flavor', {
+  name: string,
+  description: string,
+  enabled: boolean,
+  is_default: boolean,
+  profile: uuid,
+});
+
+export const VirtualMachineTable = table('Virtual_Machine', {
+  key: integer,
+  name: string,
+  host: optional(uuid),
+  kind: string,
+  network: uuid,
+  owner: string,
+  addresses: setOf(string),
+  serve_port: optional(integer),
+  vcpus: optional(real),
+  memory_mib: optional(integer),
+  image: optional(string),
+  state: string,
+  error: string,
   since: string,
 });
 
@@ -109,7 +195,12 @@ export const TABLES = {
   listeners: ListenerTable,
   pools: PoolTable,
   members: MemberTable,
+  healthMonitors: HealthMonitorTable,
   balancers: BalancerTable,
+  observations: ObservationTable,
+  flavorProfiles: FlavorProfileTable,
+  flavors: FlavorTable,
+  virtualMachines: VirtualMachineTable,
 } as const;
 
 export type TableKey = keyof typeof TABLES;

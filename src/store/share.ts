@@ -16,6 +16,12 @@ export function shareList<T>(previous: readonly T[] | undefined, next: readonly 
   return previous !== undefined && same(previous, next) ? previous : next;
 }
 
+/** `previous` if it has the same values at the same keys, else `next`. */
+export function shareMap<K, V>(previous: ReadonlyMap<K, V>, next: ReadonlyMap<K, V>): ReadonlyMap<K, V> {
+  const isSame = previous.size === next.size && [...next].every(([key, value]) => previous.get(key) === value);
+  return isSame ? previous : next;
+}
+
 function same(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((element, i) => element === b[i]);

@@ -33,6 +33,11 @@ export interface ModelChange {
   readonly addresses: boolean;
   /** Networks in which a member's MAC changed. */
   readonly neighbours: ReadonlySet<string>;
+  /** Flavors that changed themselves or in their profile. */
+  readonly flavors: ReadonlySet<string>;
+  readonly virtualMachines: ReadonlySet<string>;
+  /** Balancers whose observation changed; the balancers themselves did not. */
+  readonly observations: ReadonlySet<string>;
 }
 
 export interface StoreEvents {

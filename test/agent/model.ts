@@ -1,4 +1,5 @@
 /** Model objects for tests of what the agent computes. */
+import { LISTENER_DEFAULTS, LOAD_BALANCER_DEFAULTS, MEMBER_DEFAULTS, POOL_DEFAULTS } from '../../src/model/defaults.ts';
 import type { Host, Listener, LoadBalancer, Member, Network, Pool } from '../../src/model/types.ts';
 
 const BORN = { description: '', createdAt: '2026-01-01T00:00:00', updatedAt: undefined, adminStateUp: true } as const;
@@ -22,21 +23,31 @@ export const h1: Host = {
 };
 
 export function member(address: string, given: Partial<Member> = {}): Member {
-  return { ...BORN, id: `m-${address}`, key: 10, name: '', address, protocolPort: 80, weight: 1, ...given };
+  return { ...BORN, ...MEMBER_DEFAULTS, id: `m-${address}`, key: 10, address, protocolPort: 80, ...given };
 }
 
 export function pool(id: string, members: readonly Member[], given: Partial<Pool> = {}): Pool {
-  return { ...BORN, id, key: 20, name: '', protocol: 'TCP', algorithm: 'ROUND_ROBIN', members, ...given };
+  return {
+    ...BORN,
+    ...POOL_DEFAULTS,
+    id,
+    key: 20,
+    algorithm: 'ROUND_ROBIN',
+    healthMonitor: undefined,
+    members,
+    ...given,
+  };
 }
 
 export function listener(id: string, defaultPool: Pool | undefined, given: Partial<Listener> = {}): Listener {
-  return { ...BORN, id, key: 30, name: '', protocol: 'TCP', protocolPort: 80, defaultPool, ...given };
+  return { ...BORN, ...LISTENER_DEFAULTS, id, key: 30, protocol: 'TCP', protocolPort: 80, defaultPool, ...given };
 }
 
 export function loadBalancer(listeners: readonly Listener[], given: Partial<LoadBalancer> = {}): LoadBalancer {
   const pools = listeners.flatMap(({ defaultPool }) => defaultPool ?? []);
   return {
     ...BORN,
+    ...LOAD_BALANCER_DEFAULTS,
     id: 'lb-web',
     key: 7,
     name: 'web',
@@ -44,6 +55,7 @@ export function loadBalancer(listeners: readonly Listener[], given: Partial<Load
     network: blue,
     vips: ['10.0.0.100', 'fd00::100'],
     placement: 'namespace',
+    flavorId: undefined,
     listeners,
     pools,
     generation: 1,

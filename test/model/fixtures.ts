@@ -1,3 +1,4 @@
+import { LISTENER_DEFAULTS, LOAD_BALANCER_DEFAULTS, MEMBER_DEFAULTS, POOL_DEFAULTS } from '../../src/model/defaults.ts';
 import { EMPTY_MODEL } from '../../src/model/lookup.ts';
 import type { Host, Listener, LoadBalancer, Member, Model, Network, Pool } from '../../src/model/types.ts';
 
@@ -15,25 +16,41 @@ export const blue: Network = {
 export const red: Network = { ...head('network', 'red'), vlan: 7, subnets: ['10.0.0.0/24'], balancerRanges: [] };
 
 export function member(address: string, protocolPort = 80): Member {
-  return { ...item, ...head('member', `${address}-${protocolPort}`), address, protocolPort, weight: 1 };
+  return { ...item, ...MEMBER_DEFAULTS, ...head('member', `${address}-${protocolPort}`), address, protocolPort };
 }
 
 export function pool(name: string, members: readonly Member[] = []): Pool {
-  return { ...item, ...head('pool', name), protocol: 'TCP', algorithm: 'SOURCE_IP', members };
+  return {
+    ...item,
+    ...POOL_DEFAULTS,
+    ...head('pool', name),
+    algorithm: 'SOURCE_IP',
+    healthMonitor: undefined,
+    members,
+  };
 }
 
 export function listener(protocolPort: number, defaultPool?: Pool): Listener {
-  return { ...item, ...head('listener', String(protocolPort)), protocol: 'TCP', protocolPort, defaultPool };
+  return {
+    ...item,
+    ...LISTENER_DEFAULTS,
+    ...head('listener', String(protocolPort)),
+    protocol: 'TCP',
+    protocolPort,
+    defaultPool,
+  };
 }
 
 export function loadBalancer(name: string, attributes: Partial<LoadBalancer> = {}): LoadBalancer {
   return {
     ...item,
+    ...LOAD_BALANCER_DEFAULTS,
     ...head('lb', name),
     owner: '',
     network: blue,
     vips: ['10.0.0.100'],
     placement: 'switch',
+    flavorId: undefined,
     listeners: [],
     pools: [],
     generation: 1,

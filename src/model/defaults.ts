@@ -1,0 +1,55 @@
+/** What attributes are when nobody said otherwise: in a request, and in the state database of an older version. */
+import type { HealthMonitor, Listener, LoadBalancer, Member, Pool, Timeouts } from './types.ts';
+
+export const LOAD_BALANCER_DEFAULTS = {
+  name: '',
+  description: '',
+  lookupMode: 'respond',
+  returnPath: 'balancer',
+  untilReady: 'hold',
+  adminStateUp: true,
+} as const satisfies Partial<LoadBalancer>;
+
+export const TIMEOUT_DEFAULTS: Timeouts = {
+  clientDataMs: 50_000,
+  memberConnectMs: 5_000,
+  memberDataMs: 50_000,
+  tcpInspectMs: 0,
+};
+
+export const LISTENER_DEFAULTS = {
+  name: '',
+  description: '',
+  adminStateUp: true,
+  connectionLimit: -1,
+  insertHeaders: [],
+  timeouts: TIMEOUT_DEFAULTS,
+  allowedCidrs: [],
+} as const satisfies Partial<Listener>;
+
+export const POOL_DEFAULTS = {
+  name: '',
+  description: '',
+  protocol: 'TCP',
+  locality: 'none',
+  localityFactor: 10,
+  sessionPersistence: undefined,
+  slowStartSeconds: 0,
+  adminStateUp: true,
+} as const satisfies Partial<Pool>;
+
+export const MEMBER_DEFAULTS = {
+  name: '',
+  weight: 1,
+  backup: false,
+  monitorAddress: undefined,
+  monitorPort: undefined,
+  adminStateUp: true,
+} as const satisfies Partial<Member>;
+
+export const HEALTH_MONITOR_DEFAULTS = {
+  name: '',
+  maxRetriesDown: 3,
+  http: { method: 'GET', urlPath: '/', expectedCodes: '200', version: '1.0', domainName: undefined },
+  adminStateUp: true,
+} as const satisfies Partial<HealthMonitor>;

@@ -1,0 +1,98 @@
+/** What balancers have seen, between the model and its rows. These are written without a change number. */
+import type { Counters, MemberHealth, Observation } from '../model/types.ts';
+import { byUuid, mutate, type Operation, update } from '../ovsdb/index.ts';
+import { ObservationTable, type Rows } from './rows.ts';
+import { share } from './share.ts';
+
+type CountersById = Readonly<Record<string, Counters>>;
+type Numbers = Readonly<Record<string, number>>;
+
+/** Counter → its name in the database. */
+const COUNTERS = {
+  activeConnections: 'active_connections',
+  totalConnections: 'total_connections',
+  bytesIn: 'bytes_in',
+  bytesOut: 'bytes_out',
+  requestErrors: 'request_errors',
+} as const satisfies Record<keyof Counters, string>;
+const NAMES = Object.entries(COUNTERS) as readonly (readonly [keyof Counters, string])[];
+const COUNTER_OF = new Map(NAMES.map(([counter, name]) => [name, counter]));
+const ZERO: Counters = { activeConnections: 0, totalConnections: 0, bytesIn: 0, bytesOut: 0, requestErrors: 0 };
+
+/** The observation of a balancer's row; undefined while it has none. */
+export function buildObservation(
+  rows: Rows,
+  balancerId: string,
+  previous: Observation | undefined,
+): Observation | undefined {
+  const balancer = rows.balancers.get(balancerId);
+  const row = balancer?.observation === undefined ? undefined : rows.observations.get(balancer.observation);
+  if (row === undefined || balancer?.host === undefined) return undefined;
+  return share<Observation>(previous, {
+    memberHealth: share(previous?.memberHealth, row.member_health as Readonly<Record<string, MemberHealth>>),
+    counters: countersById(row.counters, previous?.counters),
+    base: countersById(row.base, previous?.base),
+    worker: row.worker,
+  });
+}
+
+/** The columns of a new observation. */
+export function observationColumns({ memberHealth, counters, base, worker }: Observation) {
+  return { member_health: memberHealth, counters: numbers(counters), base: numbers(base), worker };
+}
+
+/** What to write so that the row that says `before` says `after`: only keys that differ. */
+export function observationChanges(rowId: string, before: Observation, after: Observation): readonly Operation[] {
+  const [old, wanted] = [observationColumns(before), observationColumns(after)];
+  const health = difference(old.member_health, wanted.member_health);
+  const counters = difference(old.counters, wanted.counters);
+  const base = difference(old.base, wanted.base);
+  const operations: Operation[] = [];
+  if (health.keys.length + counters.keys.length + base.keys.length > 0) {
+    operations.push(
+      mutate(ObservationTable, byUuid(rowId), [
+        ['member_health', 'delete', health.keys],
+        ['member_health', 'insert', health.now],
+        ['counters', 'delete', counters.keys],
+        ['counters', 'insert', counters.now],
+        ['base', 'delete', base.keys],
+        ['base', 'insert', base.now],
+      ]),
+    );
+  }
+  if (before.worker !== after.worker) {
+    operations.push(update(ObservationTable, byUuid(rowId), { worker: after.worker }));
+  }
+  return operations;
+}
+
+function countersById(stored: Numbers, previous: CountersById | undefined): CountersById {
+  const byId: Record<string, { -readonly [K in keyof Counters]: number }> = {};
+  for (const [key, value] of Object.entries(stored)) {
+    const [id = '', name = ''] = key.split(' ');
+    const counter = COUNTER_OF.get(name);
+    if (counter === undefined) continue;
+    byId[id] ??= { ...ZERO };
+    byId[id][counter] = value;
+  }
+  const shared = Object.entries(byId).map(([id, counters]) => [id, share<Counters>(previous?.[id], counters)]);
+  return share(previous, Object.fromEntries(shared) as CountersById);
+}
+
+function numbers(counters: CountersById): Numbers {
+  return Object.fromEntries(
+    Object.entries(counters).flatMap(([id, of]) => NAMES.map(([counter, name]) => [`${id} ${name}`, of[counter]])),
+  );
+}
+
+/** The keys whose values differ, and what those that remain are now. */
+function difference<T>(
+  before: Readonly<Record<string, T>>,
+  after: Readonly<Record<string, T>>,
+): { readonly keys: readonly string[]; readonly now: Readonly<Record<string, T>> } {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+    (key) => before[key] !== after[key],
+  );
+  const now = keys.flatMap((key) => (after[key] === undefined ? [] : [[key, after[key]] as const]));
+  return { keys, now: Object.fromEntries(now) };
+}
