@@ -1,5 +1,6 @@
 /** Which VM ports are clients, and of what: inventories seen through the model. Pure. */
 import type { Inventory, VmPort } from '../host/inventory.ts';
+import { isServedTo } from '../model/neighbours.ts';
 import type { LoadBalancer, Model, Network } from '../model/types.ts';
 import type { PortView } from '../pipeline/view.ts';
 
@@ -47,10 +48,10 @@ export function ownerKey(model: Model, owner: string): number {
   return owner === '' ? 0 : (model.ownerKeys.get(owner) ?? NOBODY);
 }
 
-/** A port or load balancer without an owner matches any (design: lifecycle rule). */
+/** Whether the port is a client of the load balancer (design: lifecycle rule). */
 export function mayUse(port: ClassifiedPort, loadBalancer: LoadBalancer): boolean {
-  if (port.ignored !== undefined || port.network?.id !== loadBalancer.network.id) return false;
-  return port.effectiveOwner === '' || loadBalancer.owner === '' || port.effectiveOwner === loadBalancer.owner;
+  const { ignored, network, effectiveOwner: owner } = port;
+  return ignored === undefined && network !== undefined && isServedTo(loadBalancer, { networkId: network.id, owner });
 }
 
 /** The served ports as the pipeline sees them. */
