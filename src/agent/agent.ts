@@ -1,50 +1,54 @@
 /**
  * The agent of a host: keeps a sandbox for each balancer that the state database wants on it, and reports their states.
  *
- *   state database ──wanted──▶ Agent ──plan──▶ Sandbox (one each) ──▶ namespace, port, HAProxy
+ *   state database ──wanted──▶ Agent ──plan──▶ Sandbox (one each) ──▶ driver of its placement
  *        ▲                       │◀──state───────┘
  *        └────────state──────────┘
  *
  * While the state database is away, what was wanted last goes on being kept; nothing is removed.
  */
-
-import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Balancer, LoadBalancer } from '../model/types.ts';
+import type { Balancer } from '../model/types.ts';
 import type { Store } from '../store/index.ts';
+import type { SandboxDriver, SandboxParts, SandboxPlacement } from './drivers/driver.ts';
 import { errorText } from './errors.ts';
-import type { ProxySurroundings } from './haproxy-config.ts';
-import type { Naming, SandboxNames } from './names.ts';
-import { planSandbox, type Wanted, wantedSandboxes } from './plan.ts';
-import { Sandbox, type SandboxParts, type SandboxTiming } from './sandbox.ts';
+import { idleReports, type Report } from './idle.ts';
+import { createLimiter } from './limiter.ts';
+import type { SandboxNames } from './names.ts';
+import { type PlanInput, planInput, planSandbox, type Wanted, wantedSandboxes } from './plan.ts';
+import { Sandbox, type SandboxInit, type SandboxTiming } from './sandbox.ts';
 
-/** What the agent sees and does on its host, apart from the sandboxes it knows. */
-export interface HostDriver {
-  createParts(names: SandboxNames, lost: (reason: string) => void): SandboxParts;
-  /** Keys of the load balancers of whose sandboxes anything is left. */
-  existingKeys(): Promise<ReadonlySet<number>>;
-  /** Keys of the load balancers whose sandboxes have a cable. */
-  cabledKeys(): Promise<ReadonlySet<number>>;
+/** What the agent sees and does on its host's switch, apart from the sandboxes it knows. */
+export interface HostPorts {
   /** Names of ports that this host's agent once plugged in; empty while the switch is not known. */
   plugged(): readonly string[];
   unplug(port: string): Promise<void>;
+  /** MACs of the VMs that are plugged into this host's bridge. */
+  vmMacs(): ReadonlySet<string>;
 }
 
 export interface AgentInit {
   readonly hostName: string;
   readonly store: Store;
-  readonly naming: Naming;
-  readonly driver: HostDriver;
-  readonly surroundings: Omit<ProxySurroundings, 'statsSocket'>;
+  readonly drivers: readonly SandboxDriver[];
+  readonly ports: HostPorts;
   readonly log: Logger;
   readonly timing?: SandboxTiming;
 }
 
 interface Kept {
   readonly sandbox: Sandbox;
+  readonly parts: SandboxParts;
   readonly names: SandboxNames;
+  readonly driver: SandboxDriver;
   /** What the plan was made from; undefined while it goes. */
   wanted: Wanted | undefined;
+  input: PlanInput | undefined;
+}
+
+interface Usable {
+  readonly driver: SandboxDriver;
+  readonly limit: NonNullable<SandboxInit['limit']>;
 }
 
 const AUDIT_INTERVAL_MS = 5_000;
@@ -52,6 +56,7 @@ const REPORT_RETRY_MS = 1_000;
 
 export class Agent {
   readonly #init: AgentInit;
+  readonly #drivers: ReadonlyMap<SandboxPlacement, Usable>;
   readonly #kept = new Map<number, Kept>();
   /** Balancers whose state is being written. */
   readonly #reporting = new Set<string>();
@@ -61,6 +66,9 @@ export class Agent {
 
   constructor(init: AgentInit) {
     this.#init = init;
+    this.#drivers = new Map(
+      init.drivers.map((driver) => [driver.placement, { driver, limit: createLimiter(driver.parallelism) }]),
+    );
   }
 
   /** Begins to keep sandboxes. The store may still be connecting. */
@@ -68,7 +76,7 @@ export class Agent {
     const { store } = this.#init;
     store.on('change', this.#reconcile);
     store.on('connected', this.#connected);
-    this.#auditTimer = setInterval(() => void this.#auditCables(), AUDIT_INTERVAL_MS);
+    this.#auditTimer = setInterval(() => void this.#audit(), AUDIT_INTERVAL_MS);
     if (store.connected) this.#connected();
   }
 
@@ -82,27 +90,33 @@ export class Agent {
     await Promise.all([...this.#kept.values()].map(({ sandbox }) => sandbox.release()));
   }
 
-  /** Something happened on the host: looks at every sandbox, and for ports that belong to none. */
+  /** Something happened in the switch: looks at every sandbox, and for ports that belong to none. */
   check(): void {
     for (const { sandbox } of this.#kept.values()) sandbox.check();
     if (!this.#init.store.connected || this.#isStopped) return;
-    for (const port of this.#init.driver.plugged()) {
-      const key = this.#init.naming.keyOf(port);
-      if (key !== undefined) this.#keep(key);
-      else this.#init.driver.unplug(port).catch((error) => this.#init.log.warn({ port, error: errorText(error) }));
+    this.#reconcile();
+    for (const port of this.#init.ports.plugged()) {
+      const owner = this.#init.drivers.find(({ naming }) => naming.keyOf(port) !== undefined);
+      if (owner !== undefined) this.#keep(owner.naming.keyOf(port)!, owner.placement);
+      else this.#init.ports.unplug(port).catch((error) => this.#init.log.warn({ port, error: errorText(error) }));
     }
   }
 
-  /** A userspace switch does not notice that a cable is gone. */
-  async #auditCables(): Promise<void> {
-    const ready = [...this.#kept.values()].filter(({ sandbox }) => sandbox.status.state === 'ready');
-    try {
-      const cabled = ready.length === 0 ? new Set() : await this.#init.driver.cabledKeys();
-      for (const { sandbox, names } of ready) if (!cabled.has(names.key)) sandbox.broken('its cable vanished');
-    } catch (error) {
-      this.#init.log.warn({ error: errorText(error) }, 'cannot look at the cables of sandboxes');
+  /** What a userspace switch does not notice, such as a cable that is gone. */
+  async #audit(): Promise<void> {
+    for (const { driver } of this.#drivers.values()) {
+      const ready = [...this.#kept.values()].filter(
+        (kept) => kept.driver === driver && kept.sandbox.status.state === 'ready',
+      );
+      if (ready.length === 0) continue;
+      try {
+        const intact = await driver.intact();
+        for (const { sandbox, names } of ready) if (!intact.has(names.key)) sandbox.broken('a part of it vanished');
+      } catch (error) {
+        this.#init.log.warn({ placement: driver.placement, error: errorText(error) }, 'cannot look at sandboxes');
+      }
     }
-    this.check();
+    for (const { sandbox } of this.#kept.values()) sandbox.check();
   }
 
   /** Only now is it known what is wanted, and so what is not. */
@@ -117,60 +131,73 @@ export class Agent {
     const { store, hostName } = this.#init;
     if (!store.connected || this.#isStopped) return;
     const wanted = wantedSandboxes(store.model, hostName);
-    for (const [key, one] of wanted) this.#want(this.#keep(key), one);
+    for (const [key, one] of wanted) {
+      const kept = this.#keep(key, one.placement);
+      if (kept !== undefined) this.#want(kept, one);
+    }
     for (const [key, kept] of this.#kept) {
       if (!wanted.has(key)) this.#want(kept, undefined);
     }
     this.#report();
   };
 
-  #keep(key: number): Kept {
+  /** Undefined when this agent has no driver for the placement. */
+  #keep(key: number, placement: SandboxPlacement): Kept | undefined {
     const known = this.#kept.get(key);
-    if (known !== undefined) return known;
-    const { naming, driver, timing, log } = this.#init;
-    const names = naming.of(key);
+    const usable = this.#drivers.get(placement);
+    if (known !== undefined || usable === undefined) return known;
+    const { timing, log, store, hostName } = this.#init;
+    const { driver, limit } = usable;
+    const names = driver.naming.of(key);
+    const wanted = wantedSandboxes(store.model, hostName).get(key);
+    const parts = driver.sandbox(names, (reason) => sandbox.broken(reason));
     const sandbox = new Sandbox({
-      parts: driver.createParts(names, (reason) => sandbox.broken(reason)),
+      parts,
+      limit,
       ...(timing === undefined ? {} : { timing }),
-      settled: (stepsMs) => log.debug({ sandbox: names.namespace, stepsMs }, 'sandbox as planned'),
+      ...(wanted === undefined ? {} : { generation: wanted.balancer.generation }),
+      settled: (stepsMs) => log.debug({ sandbox: names.name, stepsMs }, 'sandbox as planned'),
       changed: ({ state, error }) => {
         const level = error === '' ? 'info' : 'warn';
-        log[level]({ sandbox: names.namespace, state, ...(error === '' ? {} : { error }) }, 'sandbox');
+        log[level]({ sandbox: names.name, state, ...(error === '' ? {} : { error }) }, 'sandbox');
         if (state === 'gone' && this.#kept.get(key)?.wanted === undefined) this.#kept.delete(key);
         this.#report();
       },
     });
-    const kept: Kept = { sandbox, names, wanted: undefined };
+    const kept: Kept = { sandbox, parts, names, driver, wanted: undefined, input: undefined };
     this.#kept.set(key, kept);
     // Until it is wanted, it is on its way out.
-    if (!wantedSandboxes(this.#init.store.model, this.#init.hostName).has(key)) sandbox.want(undefined);
+    if (wanted === undefined) sandbox.want(undefined);
     return kept;
   }
 
   #want(kept: Kept, wanted: Wanted | undefined): void {
-    const isSame = kept.wanted?.loadBalancer === wanted?.loadBalancer && kept.wanted?.host.id === wanted?.host.id;
+    const { names, driver, sandbox } = kept;
+    const input = wanted && planInput(this.#init.store.model, wanted, this.#init.ports.vmMacs());
+    const isSame = kept.input?.identity === input?.identity && kept.wanted?.loadBalancer === wanted?.loadBalancer;
     kept.wanted = wanted;
-    if (isSame) return;
-    const { names, sandbox } = kept;
-    const surroundings = { ...this.#init.surroundings, statsSocket: join(names.dir, 'stats.sock') };
-    sandbox.want(wanted && planSandbox(wanted, { names, surroundings }));
+    kept.input = input;
+    if (!isSame) sandbox.want(input && planSandbox(input, { names, surroundings: driver.surroundings(names) }));
   }
 
   /** Finds what an earlier life left behind. */
   async #sweep(): Promise<void> {
-    try {
-      const keys = await this.#init.driver.existingKeys();
-      if (!this.#init.store.connected || this.#isStopped) return;
-      for (const key of keys) this.#keep(key);
-      this.check();
-    } catch (error) {
-      this.#init.log.error({ error: errorText(error) }, 'cannot look for what earlier sandboxes left');
+    for (const driver of this.#init.drivers) {
+      const { placement } = driver;
+      try {
+        const keys = await driver.existing();
+        if (!this.#init.store.connected || this.#isStopped) return;
+        for (const key of keys) this.#keep(key, placement);
+      } catch (error) {
+        this.#init.log.error({ placement, error: errorText(error) }, 'cannot look for what earlier sandboxes left');
+      }
     }
+    this.check();
   }
 
   /** Writes the states that differ from those in the database. */
   #report(): void {
-    const { store } = this.#init;
+    const { store, hostName } = this.#init;
     if (!store.connected || this.#isStopped) return;
     for (const { sandbox, wanted } of this.#kept.values()) {
       const balancer = wanted && store.model.balancers.get(wanted.balancer.id);
@@ -179,7 +206,9 @@ export class Agent {
       const isTold = balancer.state === state && balancer.error === error && balancer.generation === generation;
       if (!isTold) void this.#write(balancer, { state, error, generation });
     }
-    for (const balancer of idle(this.#init)) void this.#write(balancer, { state: 'pending', error: '', generation: 0 });
+    const placements = new Set(this.#drivers.keys());
+    for (const { balancer, ...report } of idleReports(store.model, hostName, placements))
+      void this.#write(balancer, report);
   }
 
   async #write({ id }: Balancer, { state, error, generation }: Report): Promise<void> {
@@ -199,18 +228,4 @@ export class Agent {
     // It may have changed while it was written.
     this.#report();
   }
-}
-
-type Report = Pick<Balancer, 'state' | 'error' | 'generation'>;
-
-/** Balancers of load balancers that are down: they are ready for nothing. */
-function idle({ store, hostName }: AgentInit): Balancer[] {
-  const isDown = (loadBalancer: LoadBalancer | undefined) => loadBalancer?.adminStateUp === false;
-  return [...store.model.balancers.values()].filter(
-    ({ hostId, placement, state, error, loadBalancerId }) =>
-      placement === 'namespace' &&
-      store.model.hosts.get(hostId)?.name === hostName &&
-      isDown(store.model.loadBalancers.get(loadBalancerId)) &&
-      (state !== 'pending' || error !== ''),
-  );
 }

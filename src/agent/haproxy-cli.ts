@@ -31,10 +31,13 @@ export async function ask(path: string, line: string, timeoutMs = ANSWER_TIMEOUT
   }
 }
 
-async function runningVersion(path: string): Promise<string> {
-  const info = await ask(path, '@1 show info');
+/** Sends a line to the master of one HAProxy; resolves to all that it answers. Throws AgentError('no-answer'). */
+export type Ask = (line: string) => Promise<string>;
+
+async function runningVersion(ask: Ask): Promise<string> {
+  const info = await ask('@1 show info');
   const version = /^description: (\S+)$/m.exec(info)?.[1];
-  if (version === undefined) throw new AgentError('no-answer', `HAProxy at ${path} has no worker`);
+  if (version === undefined) throw new AgentError('no-answer', 'HAProxy has no worker that answers');
   return version;
 }
 
@@ -42,10 +45,10 @@ async function runningVersion(path: string): Promise<string> {
  * The version of the configuration that the current worker runs. At its start and at a reload the master executes itself
  * anew and cuts off who is connected, so this asks again until there is an answer or `isOver`. Throws AgentError('no-answer').
  */
-export async function newVersion(path: string, isOver: () => boolean): Promise<string> {
+export async function newVersion(ask: Ask, isOver: () => boolean): Promise<string> {
   for (;;) {
     try {
-      return await runningVersion(path);
+      return await runningVersion(ask);
     } catch (error) {
       if (isOver()) throw error;
       await delay(RETRY_MS);
@@ -54,11 +57,11 @@ export async function newVersion(path: string, isOver: () => boolean): Promise<s
 }
 
 /** Sends commands to the current worker. Throws AgentError('bad-config') if it complains about one of them. */
-export async function command(path: string, commands: readonly string[]): Promise<void> {
+export async function command(ask: Ask, commands: readonly string[]): Promise<void> {
   for (let i = 0; i < commands.length; i += COMMANDS_PER_LINE) {
     const batch = commands.slice(i, i + COMMANDS_PER_LINE);
-    const said = (await ask(path, batch.map((text) => `@1 ${text}`).join('; '))).trim();
-    if (said !== '') throw new AgentError('bad-config', `HAProxy at ${path} refuses a command: ${said.slice(0, 200)}`);
+    const said = (await ask(batch.map((text) => `@1 ${text}`).join('; '))).trim();
+    if (said !== '') throw new AgentError('bad-config', `HAProxy refuses a command: ${said.slice(0, 200)}`);
   }
 }
 

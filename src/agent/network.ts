@@ -21,7 +21,7 @@ interface Link {
 
 /** Makes a fresh namespace and cable. Throws AgentError('command-failed'); what was made then is left to `removeNetwork`. */
 export async function createNetwork({ names, mac }: SandboxPlan, mtu: number): Promise<void> {
-  const { namespace, link } = names;
+  const { name: namespace, link } = names;
   await batch([
     `netns add ${namespace}`,
     `link add ${link} mtu ${mtu} type veth peer name ${INNER_LINK} address ${mac} mtu ${mtu} netns ${namespace}`,
@@ -30,7 +30,7 @@ export async function createNetwork({ names, mac }: SandboxPlan, mtu: number): P
 }
 
 /** Sets what is inside: may be repeated, and disturbs nothing that is as it should be. */
-export async function configureNetwork({ names, addresses, routes, listenerPorts }: SandboxPlan): Promise<void> {
+export async function configureNetwork({ names, addresses, routes, reservedPorts }: SandboxPlan): Promise<void> {
   const lines = [
     'link set lo up',
     `link set ${INNER_LINK} addrgenmode none`,
@@ -44,7 +44,7 @@ export async function configureNetwork({ names, addresses, routes, listenerPorts
   const settings: readonly [name: string, value: string][] = [
     [`ipv6/conf/${INNER_LINK}/accept_ra`, '0'],
     ['ipv4/ip_local_port_range', '10000 65535'],
-    ['ipv4/ip_local_reserved_ports', listenerPorts.join(',')],
+    ['ipv4/ip_local_reserved_ports', reservedPorts.join(',')],
     ['ipv4/tcp_tw_reuse', '1'],
   ];
   const script = [
@@ -54,12 +54,12 @@ export async function configureNetwork({ names, addresses, routes, listenerPorts
     `ethtool -K ${INNER_LINK} tx off tso off gso off >/dev/null`,
     `ip -batch - <<END\n${lines.join('\n')}\nEND`,
   ];
-  await run(...inside(names.namespace, 'sh', ['-c', script.join('\n')]));
+  await run(...inside(names.name, 'sh', ['-c', script.join('\n')]));
 }
 
 /** Whether namespace and cable are there and ours. Throws AgentError('name-taken') when the namespace is somebody else's. */
 export async function inspectNetwork({ names, mac }: SandboxPlan, isKnown: boolean): Promise<'sound' | 'broken'> {
-  const { namespace, link } = names;
+  const { name: namespace, link } = names;
   const cable = (await cables()).find(({ name }) => name === link);
   const isNamed = existsSync(namespaceFile(namespace));
   const isConnected = cable?.peerNamespace === namespace;
@@ -72,12 +72,12 @@ export async function inspectNetwork({ names, mac }: SandboxPlan, isKnown: boole
 }
 
 /** Whether our network has the sandbox's cable, with its other end in the sandbox's namespace. */
-export async function hasCable({ namespace, link }: SandboxNames): Promise<boolean> {
-  return (await cables()).some(({ name, peerNamespace }) => name === link && peerNamespace === namespace);
+export async function hasCable({ name: namespace, link }: SandboxNames): Promise<boolean> {
+  return (await cables()).some((cable) => cable.name === link && cable.peerNamespace === namespace);
 }
 
 /** Removes what there is of cable and namespace. Processes in it must have ended. */
-export async function removeNetwork({ namespace, link }: SandboxNames): Promise<void> {
+export async function removeNetwork({ name: namespace, link }: SandboxNames): Promise<void> {
   const cable = (await cables()).find(({ name }) => name === link);
   // The cable first: the kernel takes its time to take a namespace down, and the switch would see the port meanwhile.
   const lines = [

@@ -1,8 +1,9 @@
 /** What a sandbox must be, computed from the model; nothing here touches the system. */
 import { cidrContains, familyOf } from '../model/addresses.ts';
 import { type SandboxAddress, sandboxAddresses } from '../model/sandbox.ts';
-import type { Balancer, Host, LoadBalancer, Model } from '../model/types.ts';
+import type { Balancer, FlavorData, Host, LoadBalancer, Model } from '../model/types.ts';
 import { sandboxMac } from '../model/vip-mac.ts';
+import type { SandboxPlacement } from './drivers/driver.ts';
 import { type ProxyConfig, type ProxySurroundings, renderConfig } from './haproxy-config.ts';
 import type { SandboxNames } from './names.ts';
 
@@ -11,22 +12,27 @@ export interface Wanted {
   readonly balancer: Balancer;
   readonly loadBalancer: LoadBalancer;
   readonly host: Host;
+  readonly placement: SandboxPlacement;
 }
 
+/** A sandbox as it should be, whatever it is for. */
 export interface SandboxPlan {
   readonly names: SandboxNames;
-  readonly loadBalancerId: string;
-  readonly hostName: string;
+  /** Of its port in the switch: how the controller recognises what it is. */
+  readonly externalIds: Readonly<Record<string, string>>;
   readonly mac: string;
   /** VLAN of the network; 0 = untagged. */
   readonly vlan: number;
-  readonly addresses: readonly SandboxAddress[];
+  readonly addresses: readonly Pick<SandboxAddress, 'family' | 'address' | 'prefixLength'>[];
   /** Subnets that are on the link but hold none of the addresses, with the source address toward them. */
   readonly routes: readonly { readonly subnet: string; readonly source: string }[];
   /** Ports that outgoing connections must not have: the switch tells replies of listeners by their port. */
-  readonly listenerPorts: readonly number[];
-  readonly config: ProxyConfig;
-  /** The change of the load balancer that this plan is of. */
+  readonly reservedPorts: readonly number[];
+  /** Limits and images; what is undefined is the driver's default. */
+  readonly flavor: Pick<FlavorData, 'vcpus' | 'memoryMib' | 'image' | 'kernel'>;
+  /** Undefined: no HAProxy runs in it. */
+  readonly config: ProxyConfig | undefined;
+  /** The change of the model that this plan is of. */
   readonly generation: number;
 }
 
@@ -39,9 +45,9 @@ export function wantedSandboxes(model: Model, hostName: string): Map<number, Wan
   for (const balancer of model.balancers.values()) {
     const host = model.hosts.get(balancer.hostId);
     const loadBalancer = model.loadBalancers.get(balancer.loadBalancerId);
-    if (host?.name !== hostName || balancer.placement !== 'namespace') continue;
+    if (host?.name !== hostName || balancer.placement === 'switch') continue;
     if (!loadBalancer?.adminStateUp || !hasAddress(model, host.id, loadBalancer.network.id)) continue;
-    wanted.set(loadBalancer.key, { balancer, loadBalancer, host });
+    wanted.set(loadBalancer.key, { balancer, loadBalancer, host, placement: balancer.placement });
   }
   return wanted;
 }
@@ -50,10 +56,53 @@ function hasAddress(model: Model, hostId: string, networkId: string): boolean {
   return model.addresses.some((row) => row.hostId === hostId && row.networkId === networkId);
 }
 
+/** What a plan depends on. */
+export interface PlanInput extends Pick<Wanted, 'loadBalancer' | 'host'> {
+  readonly flavor: FlavorData;
+  /** Addresses of members that are VMs of this host, as far as a pool asks for them. */
+  readonly localAddresses: ReadonlySet<string>;
+  /** The same for inputs that differ in nothing but the load balancer. */
+  readonly identity: string;
+}
+
+/** `vmMacs` are the MACs of this host's VMs. */
+export function planInput(
+  model: Model,
+  { loadBalancer, host }: Pick<Wanted, 'loadBalancer' | 'host'>,
+  vmMacs: ReadonlySet<string>,
+): PlanInput {
+  const flavor = flavorOf(model, loadBalancer);
+  const localAddresses = addressesOf(model, loadBalancer, vmMacs);
+  const identity = JSON.stringify([host.id, flavor, [...localAddresses].sort()]);
+  return { loadBalancer, host, flavor, localAddresses, identity };
+}
+
+function addressesOf(model: Model, { network, pools }: LoadBalancer, macs: ReadonlySet<string>): ReadonlySet<string> {
+  const macOf = model.neighbours.get(network.id) ?? {};
+  const asking = pools.filter(({ locality }) => locality !== 'none').flatMap(({ members }) => members);
+  return new Set(asking.map(({ address }) => address).filter((address) => macs.has(macOf[address] ?? '')));
+}
+
+function flavorOf(model: Model, { flavorId }: LoadBalancer): FlavorData {
+  const flavor = flavorId === undefined ? undefined : model.flavors.get(flavorId);
+  return flavor?.profile.data ?? NO_FLAVOR;
+}
+
+const NO_FLAVOR: FlavorData = {
+  vcpus: undefined,
+  memoryMib: undefined,
+  image: undefined,
+  kernel: undefined,
+  maxConnections: undefined,
+};
+
+/** Of the sandbox alone, as its driver says. */
+type Inside = Pick<ProxySurroundings, 'statsSocket' | 'chroot' | 'maxFiles'>;
+
 /** The sandbox of a load balancer on a host. */
 export function planSandbox(
-  { loadBalancer, host }: Pick<Wanted, 'loadBalancer' | 'host'>,
-  { names, surroundings }: { readonly names: SandboxNames; readonly surroundings: ProxySurroundings },
+  { loadBalancer, host, flavor }: PlanInput,
+  { names, surroundings }: { readonly names: SandboxNames; readonly surroundings: Inside },
 ): SandboxPlan {
   const { network, listeners } = loadBalancer;
   const addresses = sandboxAddresses(loadBalancer);
@@ -61,15 +110,16 @@ export function planSandbox(
     const { address, isVip } = addresses.find(({ family }) => family === familyOf(subnet))!;
     return isVip && cidrContains(subnet, address) ? [] : [{ subnet, source: address }];
   });
+  const mac = sandboxMac(loadBalancer.id, host.id);
   return {
     names,
-    loadBalancerId: loadBalancer.id,
-    hostName: host.name,
-    mac: sandboxMac(loadBalancer.id, host.id),
+    externalIds: { 'hostlb-balancer': loadBalancer.id, 'attached-mac': mac, 'hostlb-host': host.name },
+    mac,
     vlan: network.vlan,
     addresses,
     routes,
-    listenerPorts: listeners.map(({ protocolPort }) => protocolPort),
+    reservedPorts: listeners.map(({ protocolPort }) => protocolPort),
+    flavor,
     config: renderConfig(loadBalancer, surroundings),
     generation: loadBalancer.generation,
   };

@@ -59,6 +59,16 @@ export function pidsInside(namespace: string): number[] {
     .map(Number);
 }
 
+/** The pid that the process has in its own pid namespace, which is a container's or ours. */
+export function pidAsSeenInside(pid: number): number | undefined {
+  try {
+    const seen = /^NSpid:.*\s(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return seen === undefined ? undefined : Number(seen);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether the process exists and is not a zombie. */
 export function isAlive(pid: number): boolean {
   try {

@@ -3,11 +3,10 @@ import { rm, writeFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { createStore, StoreError } from '../store/index.ts';
 import { Agent } from './agent.ts';
+import type { SandboxPlacement } from './drivers/driver.ts';
+import { createNamespaceDriver } from './drivers/namespace.ts';
 import { createNaming } from './names.ts';
-import { keysOfCables } from './network.ts';
 import type { AgentOptions } from './options.ts';
-import { createParts, existingKeys, prepareRunDir } from './parts.ts';
-import { maxOpenFiles } from './process.ts';
 import { createSwitchClient, SwitchPorts } from './switch-ports.ts';
 
 /** Databases are next door: an agent that comes back late serves nobody. */
@@ -23,25 +22,23 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     { level: options.logLevel, base: { host: hostName } },
     pino.destination(options.logFile === undefined ? 2 : { dest: options.logFile, append: true, sync: true }),
   );
-  const naming = createNaming({ host: hostName, runDir });
   const connection = { ...(options.tls === undefined ? {} : { tls: options.tls }), backoffMs: BACKOFF_MS };
   const store = createStore({ remote: options.db.join(','), ...connection });
   const client = createSwitchClient({ remote: options.ovs, ...connection });
   const ports = new SwitchPorts({ client, bridge });
-  const chroot = await prepareRunDir(runDir);
+  const naming = (placement: SandboxPlacement) => createNaming({ host: hostName, runDir, placement });
+  const drivers = [createNamespaceDriver({ naming: naming('namespace'), ports, log })];
+  for (const driver of drivers) await driver.prepare();
   const agent = new Agent({
     hostName,
     store,
-    naming,
-    surroundings: { chroot, maxFiles: maxOpenFiles() },
-    log,
-    driver: {
-      createParts: (names, lost) => createParts({ names, ports, lost }),
-      existingKeys: () => existingKeys(naming),
-      cabledKeys: () => keysOfCables(naming),
+    drivers,
+    ports: {
       plugged: () => (client.synced ? ports.portsOf(hostName) : []),
       unplug: (port) => ports.unplug(port),
+      vmMacs: () => ports.vmMacs(),
     },
+    log,
   });
 
   store.on('connected', () => log.info({ db: options.db }, 'state database in sync'));

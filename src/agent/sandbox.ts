@@ -1,31 +1,17 @@
 /**
- * The life of one sandbox. It is told what is wanted and that something happened, and works towards what is wanted, one
- * pass at a time, however far it got before:
+ * The life of one sandbox, whatever its driver. It is told what is wanted and that something happened, and works towards
+ * what is wanted, one pass at a time, however far it got before:
  *
- *   wanted:   network, then (port and HAProxy) ─▶ ready
- *   unwanted: HAProxy and port, then network, then files ─▶ gone
+ *   wanted:   create, then (plug and configure) ─▶ ready
+ *   unwanted: (stop and unplug), then destroy ─▶ gone
  *
- * A pass that fails is repeated after a growing while, from the start: every step finds what is there already.
+ * A pass that fails is repeated after a growing while, from the start: every step finds what is there already. One that
+ * fails because HAProxy refuses a new configuration leaves the sandbox ready, with the older one, and says so.
  */
 import type { BalancerState } from '../model/types.ts';
-import { errorText } from './errors.ts';
+import type { SandboxParts } from './drivers/driver.ts';
+import { AgentError, errorText } from './errors.ts';
 import type { SandboxPlan } from './plan.ts';
-
-/** What a sandbox is made of. Every `ensure` may be repeated; removing what is absent is no error. All throw AgentError. */
-export interface SandboxParts {
-  /** With `isDoubted`, it looks whether all is still there even where it once was made. */
-  ensureNetwork(plan: SandboxPlan, options: { readonly isDoubted: boolean }): Promise<void>;
-  ensurePort(plan: SandboxPlan): Promise<void>;
-  ensureProxy(plan: SandboxPlan): Promise<void>;
-  removeProxy(): Promise<void>;
-  removePort(): Promise<void>;
-  removeNetwork(): Promise<void>;
-  removeFiles(): Promise<void>;
-  /** A quick look at whether all is there; no promise about what cannot be seen quickly. */
-  isSound(plan: SandboxPlan): boolean;
-  /** Lets go of everything, which goes on without us. */
-  release(): void;
-}
 
 export interface SandboxTiming {
   /** Wait before a failed pass is repeated; doubles from min to max. */
@@ -38,15 +24,19 @@ export const DEFAULT_TIMING: SandboxTiming = { backoffMs: { min: 100, max: 10_00
 
 export interface SandboxStatus {
   readonly state: BalancerState | 'gone';
-  /** Empty, or why it is not ready. */
+  /** Empty, or why it is not ready; of one that is ready, why it does not serve the newest change. */
   readonly error: string;
-  /** The newest change of the load balancer that it serves; 0 = none yet. */
+  /** The newest change that it serves; 0 = none yet. */
   readonly generation: number;
 }
 
 export interface SandboxInit {
   readonly parts: SandboxParts;
   readonly timing?: SandboxTiming;
+  /** The newest change that it serves already, if an earlier agent made it. */
+  readonly generation?: number;
+  /** Bounds how many passes run at the same time. */
+  readonly limit?: <T>(pass: () => Promise<T>) => Promise<T>;
   /** Called after `status` changed. */
   readonly changed: (status: SandboxStatus) => void;
   /** Called after each pass that brought the sandbox to what is wanted, with how long its steps took. */
@@ -58,8 +48,9 @@ export class Sandbox {
   readonly #timing: SandboxTiming;
   readonly #changed: (status: SandboxStatus) => void;
   readonly #settled: (stepsMs: Readonly<Record<string, number>>) => void;
+  readonly #limit: NonNullable<SandboxInit['limit']>;
   #wanted: SandboxPlan | undefined;
-  #status: SandboxStatus = { state: 'pending', error: '', generation: 0 };
+  #status: SandboxStatus;
   #pass: Promise<void> | undefined;
   #isDirty = false;
   #isReleased = false;
@@ -69,11 +60,13 @@ export class Sandbox {
   #readySinceMs = 0;
   #retry: NodeJS.Timeout | undefined;
 
-  constructor({ parts, timing, changed, settled }: SandboxInit) {
+  constructor({ parts, timing, generation, limit, changed, settled }: SandboxInit) {
     this.#parts = parts;
     this.#timing = timing ?? DEFAULT_TIMING;
     this.#changed = changed;
     this.#settled = settled ?? (() => {});
+    this.#limit = limit ?? ((pass) => pass());
+    this.#status = { state: 'pending', error: '', generation: generation ?? 0 };
   }
 
   get status(): SandboxStatus {
@@ -116,7 +109,7 @@ export class Sandbox {
   #work(): void {
     clearTimeout(this.#retry);
     this.#isDirty = true;
-    this.#pass ??= this.#passes().finally(() => {
+    this.#pass ??= this.#limit(() => this.#passes()).finally(() => {
       this.#pass = undefined;
     });
   }
@@ -138,8 +131,9 @@ export class Sandbox {
         // What is wanted has changed: the failure is of no interest.
         if (this.#isDirty) continue;
         this.#failures += 1;
-        this.#isDoubted = true;
-        this.#become({ ...this.#status, state: 'failed', error: errorText(error) });
+        const isServing = error instanceof AgentError && error.code === 'not-updated';
+        this.#isDoubted = !isServing;
+        this.#become({ ...this.#status, state: isServing ? 'ready' : 'failed', error: errorText(error) });
         if (!this.#isReleased) this.#workLater();
         return;
       }
@@ -158,16 +152,15 @@ export class Sandbox {
       await step;
       stepsMs[name] = Math.round((performance.now() - startMs) * 10) / 10;
     };
-    await timed('network', this.#parts.ensureNetwork(plan, { isDoubted: this.#isDoubted }));
-    await all([timed('port', this.#parts.ensurePort(plan)), timed('proxy', this.#parts.ensureProxy(plan))]);
+    await timed('create', this.#parts.create(plan, { isDoubted: this.#isDoubted }));
+    await all([timed('plug', this.#parts.plug(plan)), timed('configure', this.#parts.configure(plan))]);
   }
 
   async #remove(): Promise<void> {
-    // The network goes even if the switch cannot be told, so that nothing serves any more.
-    const [proxyAndPort] = await Promise.allSettled([all([this.#parts.removeProxy(), this.#parts.removePort()])]);
-    await this.#parts.removeNetwork();
-    if (proxyAndPort.status === 'rejected') throw proxyAndPort.reason;
-    await this.#parts.removeFiles();
+    // It goes even if the switch cannot be told, so that nothing serves any more.
+    const [stopped] = await Promise.allSettled([all([this.#parts.stop(), this.#parts.unplug()])]);
+    await this.#parts.destroy();
+    if (stopped.status === 'rejected') throw stopped.reason;
   }
 
   #become(status: SandboxStatus): void {
@@ -178,8 +171,11 @@ export class Sandbox {
   }
 }
 
-/** Resolves when all have; rejects when none is under way any more, with the first that failed. */
+/** Resolves when all have; rejects when none is under way any more, with the worst that failed. */
 async function all(steps: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(steps)).find((step) => step.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+  const reasons = (await Promise.allSettled(steps)).flatMap((step) =>
+    step.status === 'rejected' ? [step.reason] : [],
+  );
+  const isHarmless = (reason: unknown) => reason instanceof AgentError && reason.code === 'not-updated';
+  if (reasons.length > 0) throw reasons.find((reason) => !isHarmless(reason)) ?? reasons[0];
 }

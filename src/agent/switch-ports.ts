@@ -83,13 +83,25 @@ export class SwitchPorts {
   /** Names of ports that an agent of this host once plugged in. */
   portsOf(hostName: string): string[] {
     const ours = [...this.#client.tables.ports.values()].filter(
-      ({ external_ids: ids }) => ids['hostlb-host'] === hostName && ids['hostlb-balancer'] !== undefined,
+      ({ external_ids: ids }) => ids['hostlb-host'] === hostName,
     );
     return ours.map(({ name }) => name);
   }
 
-  #plugging({ names, vlan, ...plan }: SandboxPlan): Operation[] {
-    const externalIds = externalIdsOf(plan);
+  /** MACs of the VMs in the bridge. */
+  vmMacs(): ReadonlySet<string> {
+    const inBridge = new Set(
+      this.#bridgeRow()?.ports.flatMap((id) => this.#client.tables.ports.get(id)?.interfaces ?? []),
+    );
+    const macs = new Set<string>();
+    for (const { _uuid, external_ids: ids } of this.#client.tables.interfaces.values()) {
+      const mac = ids['attached-mac'];
+      if (inBridge.has(_uuid) && ids['iface-id'] !== undefined && mac !== undefined) macs.add(mac.toLowerCase());
+    }
+    return macs;
+  }
+
+  #plugging({ names, vlan, externalIds }: SandboxPlan): Operation[] {
     return [
       ...this.#unplugging(names.link),
       insert(Interface, { name: names.link, external_ids: externalIds }, { uuidName: 'interface' }),
@@ -116,7 +128,7 @@ export class SwitchPorts {
   #isDescribed(plan: SandboxPlan): boolean {
     const port = this.#port(plan.names.link);
     const found = this.#interface(plan.names.link);
-    const wanted = Object.entries(externalIdsOf(plan));
+    const wanted = Object.entries(plan.externalIds);
     if (port === undefined || found === undefined || !this.#isInBridge(port)) return false;
     return (port.tag ?? 0) === plan.vlan && wanted.every(([key, value]) => found.external_ids[key] === value);
   }
@@ -179,9 +191,4 @@ export class SwitchPorts {
       look();
     });
   }
-}
-
-/** How the controller recognises the port: it belongs to a balancer, not to a VM. */
-function externalIdsOf(plan: Pick<SandboxPlan, 'loadBalancerId' | 'mac' | 'hostName'>): Record<string, string> {
-  return { 'hostlb-balancer': plan.loadBalancerId, 'attached-mac': plan.mac, 'hostlb-host': plan.hostName };
 }

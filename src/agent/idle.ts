@@ -1,0 +1,51 @@
+/** Balancers of this host that have no sandbox, and what their rows should say. */
+import type { Balancer, Host, LoadBalancer, Model } from '../model/types.ts';
+import type { SandboxPlacement } from './drivers/driver.ts';
+
+export type Report = Pick<Balancer, 'state' | 'error' | 'generation'>;
+
+const PENDING = { state: 'pending', error: '', generation: 0 } as const;
+
+/** The reports that their rows do not show yet. `placements` are those that this agent can serve. */
+export function idleReports(
+  model: Model,
+  hostName: string,
+  placements: ReadonlySet<SandboxPlacement>,
+): (Report & { readonly balancer: Balancer })[] {
+  return [...model.balancers.values()].flatMap((balancer) => {
+    const host = model.hosts.get(balancer.hostId);
+    const loadBalancer = model.loadBalancers.get(balancer.loadBalancerId);
+    if (host?.name !== hostName || loadBalancer === undefined) return [];
+    const report = reportOf(model, { balancer, loadBalancer, host }, placements);
+    const isTold = report === undefined || (balancer.state === report.state && balancer.error === report.error);
+    return isTold ? [] : [{ balancer, ...report }];
+  });
+}
+
+interface Idle {
+  readonly balancer: Balancer;
+  readonly loadBalancer: LoadBalancer;
+  readonly host: Host;
+}
+
+/** Undefined for those that have a sandbox, or whose state is somebody else's to write. */
+function reportOf(
+  model: Model,
+  { balancer: { placement, state, error }, loadBalancer, host }: Idle,
+  placements: ReadonlySet<SandboxPlacement>,
+): Report | undefined {
+  const { network, adminStateUp } = loadBalancer;
+  if (placement === 'switch') return undefined;
+  if (!adminStateUp) return PENDING;
+  if (!placements.has(placement)) {
+    return {
+      ...PENDING,
+      state: 'failed',
+      error: `The agent of host ${host.name} makes no balancers of placement ${placement}`,
+    };
+  }
+  const hasAddress = model.addresses.some((row) => row.hostId === host.id && row.networkId === network.id);
+  // The controller says so itself when there is none left to give.
+  if (hasAddress || state !== 'pending' || error !== '') return undefined;
+  return { ...PENDING, error: `Host ${host.name} has no balancer address in network ${network.name} yet` };
+}
