@@ -31,9 +31,19 @@ export {
   type GroupMod,
   type Message,
   type MessageOf,
+  type MeterMod,
   MORE_PARTS,
   REPLY_OF,
   ROLE,
 } from './message.ts';
+export {
+  METER_ALL,
+  METER_COMMAND,
+  METER_CONTROLLER,
+  METER_FLAG,
+  type MeterBand,
+  type MeterDesc,
+  type MeterStats,
+} from './meter.ts';
 export { PACKET_IN_FORMAT, PACKET_IN_REASON, WHOLE_PACKET } from './packet.ts';
 export { PORT, PORT_CONFIG, PORT_REASON, PORT_STATE, type Port, type PortStats } from './port.ts';

@@ -11,6 +11,7 @@ import { ctFlush, ctFlushZone } from './ct-flush.ts';
 import { aggregateStats, flowMod, flowRemoved, flowStats, flowStatsRequest } from './flow.ts';
 import { MESSAGE, NICIRA, ONF, PROPERTY } from './framing.ts';
 import { groupDesc, groupFeatures, groupMod, groupStats } from './group.ts';
+import { meterDesc, meterFeatures, meterMod, meterStats } from './meter.ts';
 import { packetIn, packetIn2, packetOut } from './packet.ts';
 import { port, portStats } from './port.ts';
 
@@ -31,6 +32,7 @@ const bundleAdd = { bundleId: 'u32', pad: pad(2), flags: 'u16', message: ref('me
 
 /** What every multipart begins with. Flag 1 means that more parts follow. */
 const part = { flags: 'u16', pad: pad(4) } as const;
+const ofMeter = { ...part, meterId: 'u32', pad2: pad(4) } as const;
 const tableStats = struct('table_stats', {
   tableId: 'u8',
   pad: pad(3),
@@ -74,6 +76,7 @@ export const message = union('message', MESSAGE, {
   get_async_request: { tag: [26], shape: {} },
   get_async_reply: { tag: [27], shape: asyncConfig },
   set_async: { tag: [28], shape: asyncConfig },
+  meter_mod: { tag: [29], shape: meterMod },
   role_status: {
     tag: { '1.3': [4, ONF, 1911], '1.5': [30] },
     shape: { role: 'u32', reason: 'u8', pad: pad(3), generationId: 'u64', properties: rest },
@@ -125,6 +128,12 @@ export const message = union('message', MESSAGE, {
   group_desc_reply: { tag: [19, 7], shape: { ...part, groups: list(groupDesc) } },
   group_features_request: { tag: [18, 8], shape: part },
   group_features_reply: { tag: [19, 8], shape: { ...part, ...groupFeatures } },
+  meter_stats_request: { tag: [18, 9], shape: ofMeter },
+  meter_stats_reply: { tag: [19, 9], shape: { ...part, meters: list(meterStats) } },
+  meter_desc_request: { tag: [18, 10], shape: ofMeter },
+  meter_desc_reply: { tag: [19, 10], shape: { ...part, meters: list(meterDesc) } },
+  meter_features_request: { tag: [18, 11], shape: part },
+  meter_features_reply: { tag: [19, 11], shape: { ...part, ...meterFeatures } },
   /** 1.3 asks for all ports; in 1.5 `portNo` may be one, and must be given. */
   port_desc_request: {
     tag: [18, 13],
@@ -151,6 +160,7 @@ export type Message = Value<typeof message> & { readonly xid: number };
 export type MessageOf<K extends Message['kind']> = Extract<Message, { readonly kind: K }>;
 export type FlowMod = MessageOf<'flow_mod'>;
 export type GroupMod = MessageOf<'group_mod'>;
+export type MeterMod = MessageOf<'meter_mod'>;
 
 declare module '../wire/value.ts' {
   interface Refs {
@@ -175,6 +185,9 @@ export const REPLY_OF = {
   group_stats_request: 'group_stats_reply',
   group_desc_request: 'group_desc_reply',
   group_features_request: 'group_features_reply',
+  meter_stats_request: 'meter_stats_reply',
+  meter_desc_request: 'meter_desc_reply',
+  meter_features_request: 'meter_features_reply',
   port_desc_request: 'port_desc_reply',
   table_desc_request: 'table_desc_reply',
 } as const satisfies Partial<Record<Message['kind'], Message['kind']>>;

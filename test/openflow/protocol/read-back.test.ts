@@ -15,6 +15,7 @@ import type { Bucket } from '../../../src/openflow/protocol/group.ts';
 import type { Instruction } from '../../../src/openflow/protocol/instruction.ts';
 import type { Match } from '../../../src/openflow/protocol/match.ts';
 import type { Message, MessageOf } from '../../../src/openflow/protocol/message.ts';
+import { METER_ALL, METER_COMMAND, METER_FLAG, type MeterBand } from '../../../src/openflow/protocol/meter.ts';
 import type { Version } from '../../../src/openflow/wire/schema.ts';
 import { type Ovs, startOvs } from '../../support/ovs.ts';
 
@@ -167,6 +168,29 @@ describe('what Open vSwitch keeps of what was sent', () => {
       const reply = only(await exchange(ovs.mgmt, version, [remove, add, request]), 'group_desc_reply');
       expect(reply.groups.map(({ groupId, type }) => [groupId, type])).to.deep.equal([[7, 1]]);
       expect(encodeBuckets(reply.groups[0]!.buckets, version)).to.deep.equal(encodeBuckets(buckets, version));
+    });
+
+    it(`OpenFlow ${version}: a meter reads back equal, with statistics, and is what a flow may name`, async () => {
+      const flags = METER_FLAG.pktps | METER_FLAG.burst | METER_FLAG.stats;
+      const bands: MeterBand[] = [{ kind: 'drop', rate: 100, burstSize: 20 }];
+      const of = { flags: 0, meterId: 9 } as const;
+      const limited = canonicalInstructions([{ kind: 'apply_actions', actions: [output] }], version);
+      const metered: Instruction[] =
+        version === '1.3' ? [{ kind: 'meter', meterId: 9 }, ...limited] : apply({ kind: 'meter', meterId: 9 }, output);
+      const replies = await exchange(ovs.mgmt, version, [
+        { ...FLOW_MOD_DEFAULTS, kind: 'flow_mod', xid: 3, command: 3, tableId: 255 },
+        { kind: 'meter_mod', xid: 4, command: METER_COMMAND.delete, flags: 0, meterId: METER_ALL, bands: [] },
+        { kind: 'meter_mod', xid: 5, command: METER_COMMAND.add, flags, meterId: 9, bands },
+        { ...FLOW_MOD_DEFAULTS, kind: 'flow_mod', xid: 6, match: {}, instructions: metered },
+        { kind: 'meter_desc_request', xid: 7, ...of },
+        { kind: 'meter_stats_request', xid: 8, ...of },
+        { kind: 'meter_features_request', xid: 9, flags: 0 },
+      ]);
+      expect(only(replies, 'meter_desc_reply').meters).to.deep.equal([{ flags, meterId: 9, bands }]);
+      const [stats] = only(replies, 'meter_stats_reply').meters;
+      expect(stats).to.include({ meterId: 9, packetInCount: 0n });
+      expect(stats!.bands).to.deep.equal([{ packetBandCount: 0n, byteBandCount: 0n }]);
+      expect(only(replies, 'meter_features_reply').maxMeters).to.be.greaterThan(0);
     });
   }
 });
