@@ -37,6 +37,8 @@ export type Attribute =
   | 'insert_headers'
   | 'allowed_cidrs'
   | 'backup'
+  | 'monitor_address'
+  | 'monitor_port'
   | 'slow_start'
   | 'flavor';
 
@@ -50,7 +52,17 @@ const PROXY = {
   healthmonitor: ['TCP', 'HTTP', 'HTTPS', 'TLS-HELLO', 'PING'],
   return_path: ['balancer'],
   until_ready: ['hold', 'switch'],
-  attributes: ['connection_limit', 'timeouts', 'insert_headers', 'allowed_cidrs', 'backup', 'slow_start', 'flavor'],
+  attributes: [
+    'connection_limit',
+    'timeouts',
+    'insert_headers',
+    'allowed_cidrs',
+    'backup',
+    'monitor_address',
+    'monitor_port',
+    'slow_start',
+    'flavor',
+  ],
   maxMembers: LIMITS.membersPerPool,
 } as const satisfies Omit<Capabilities, 'description'>;
 

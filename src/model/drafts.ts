@@ -45,6 +45,14 @@ export interface ListenerDraft extends Omit<Listener, Given | 'defaultPool'> {
     | undefined;
 }
 
+/** What of an object its own request sets, apart from what is below it; complete. */
+export type LoadBalancerAttributes = Pick<
+  LoadBalancer,
+  'name' | 'description' | 'adminStateUp' | 'lookupMode' | 'returnPath' | 'untilReady'
+>;
+export type ListenerAttributes = Omit<ListenerDraft, 'defaultPool'>;
+export type PoolAttributes = Omit<PoolDraft, 'members' | 'healthMonitor'>;
+
 export interface PoolDraft extends Omit<Pool, Given | 'members' | 'healthMonitor'> {
   readonly members: readonly MemberDraft[];
   readonly healthMonitor: HealthMonitorDraft | undefined;

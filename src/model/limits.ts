@@ -13,10 +13,16 @@ export const LIMITS = {
   allowedCidrsPerListener: 256,
   flavors: 1000,
   virtualMachinesPerOwner: 20,
+  minVcpus: 0.01,
   maxVcpus: 64,
   minMemoryMib: 16,
   maxMemoryMib: 1 << 20,
   /** Octavia's highest time-out, in milliseconds. */
   maxTimeoutMs: 2_073_600_000,
   maxSlowStartSeconds: 3600,
+  maxConnections: 10_000_000,
+  maxMonitorSeconds: 86_400,
+  maxMonitorRetries: 10,
+  maxLocalityFactor: 256,
+  maxVirtualMachineQuota: 10_000,
 } as const;

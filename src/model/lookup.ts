@@ -1,6 +1,19 @@
 /** Finding objects of a model by id or name. Those that throw say `not found` in Octavia's words. */
 import { ModelError } from './errors.ts';
-import type { Host, Listener, LoadBalancer, Member, Model, Network, Pool } from './types.ts';
+import type {
+  Flavor,
+  FlavorData,
+  FlavorProfile,
+  HealthMonitor,
+  Host,
+  Listener,
+  LoadBalancer,
+  Member,
+  Model,
+  Network,
+  Pool,
+  VirtualMachine,
+} from './types.ts';
 
 /** A model with nothing in it. */
 export const EMPTY_MODEL: Model = {
@@ -52,6 +65,68 @@ export function findPool(
     if (pool !== undefined) return { loadBalancer, pool };
   }
   return undefined;
+}
+
+/** The health monitor with its pool and load balancer. */
+export function findHealthMonitor(
+  model: Model,
+  id: string,
+): { readonly loadBalancer: LoadBalancer; readonly pool: Pool; readonly healthMonitor: HealthMonitor } | undefined {
+  for (const loadBalancer of model.loadBalancers.values()) {
+    for (const pool of loadBalancer.pools) {
+      if (pool.healthMonitor?.id === id) return { loadBalancer, pool, healthMonitor: pool.healthMonitor };
+    }
+  }
+  return undefined;
+}
+
+/** By id, else by name. */
+export function findFlavorProfile(model: Model, idOrName: string): FlavorProfile | undefined {
+  return model.flavorProfiles.get(idOrName) ?? byName(model.flavorProfiles, idOrName);
+}
+
+/** By id, else by name. */
+export function findFlavor(model: Model, idOrName: string): Flavor | undefined {
+  return model.flavors.get(idOrName) ?? byName(model.flavors, idOrName);
+}
+
+/** By id, else by name. */
+export function findVirtualMachine(model: Model, idOrName: string): VirtualMachine | undefined {
+  return model.virtualMachines.get(idOrName) ?? byName(model.virtualMachines, idOrName);
+}
+
+/** What a load balancer without a flavor gets: the placement's own defaults. */
+export const NO_FLAVOR: FlavorData = {
+  vcpus: undefined,
+  memoryMib: undefined,
+  image: undefined,
+  kernel: undefined,
+  maxConnections: undefined,
+};
+
+/** The parameters of a load balancer's balancers. */
+export function effectiveFlavor(model: Model, { flavorId }: Pick<LoadBalancer, 'flavorId'>): FlavorData {
+  return (flavorId === undefined ? undefined : model.flavors.get(flavorId)?.profile.data) ?? NO_FLAVOR;
+}
+
+/** Throws ModelError('not-found'). */
+export function requireHealthMonitor(model: Model, id: string): NonNullable<ReturnType<typeof findHealthMonitor>> {
+  return found(findHealthMonitor(model, id), 'Health Monitor', id);
+}
+
+/** Throws ModelError('not-found'). */
+export function requireFlavorProfile(model: Model, idOrName: string): FlavorProfile {
+  return found(findFlavorProfile(model, idOrName), 'Flavor profile', idOrName);
+}
+
+/** Throws ModelError('not-found'). */
+export function requireFlavor(model: Model, idOrName: string): Flavor {
+  return found(findFlavor(model, idOrName), 'Flavor', idOrName);
+}
+
+/** Throws ModelError('not-found'). */
+export function requireVirtualMachine(model: Model, idOrName: string): VirtualMachine {
+  return found(findVirtualMachine(model, idOrName), 'Virtual machine', idOrName);
 }
 
 /** Throws ModelError('not-found'). */

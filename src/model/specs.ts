@@ -143,7 +143,8 @@ export interface VirtualMachineSpec {
   readonly image?: string | undefined;
 }
 
-/** The attributes of T that an update may change; absent = as it is. */
+/** What an update may change; absent = as it is. */
+type Patch<T> = { readonly [K in keyof T]?: T[K] | undefined };
 export type LoadBalancerPatch = Pick<
   LoadBalancerSpec,
   'name' | 'description' | 'adminStateUp' | 'lookupMode' | 'returnPath' | 'untilReady'
@@ -152,12 +153,12 @@ export type ListenerPatch = Omit<ListenerSpec, 'protocol' | 'protocolPort' | 'de
   /** Id of a pool; null = none. */
   readonly defaultPoolId?: string | null | undefined;
 };
-export type PoolPatch = Partial<Omit<PoolSpec, 'protocol' | 'members' | 'healthMonitor' | 'sessionPersistence'>> & {
+export type PoolPatch = Patch<Omit<PoolSpec, 'protocol' | 'members' | 'healthMonitor' | 'sessionPersistence'>> & {
   /** Null = none. */
   readonly sessionPersistence?: SessionPersistenceSpec | null | undefined;
 };
 export type MemberPatch = Omit<MemberSpec, 'address' | 'protocolPort'>;
-export type HealthMonitorPatch = Partial<Omit<HealthMonitorSpec, 'type'>>;
-export type FlavorPatch = Partial<Omit<FlavorSpec, 'profile'>>;
+export type HealthMonitorPatch = Patch<Omit<HealthMonitorSpec, 'type'>>;
+export type FlavorPatch = Patch<Omit<FlavorSpec, 'profile'>>;
 /** Placement and data only while no flavor uses the profile. */
-export type FlavorProfilePatch = Partial<FlavorProfileSpec>;
+export type FlavorProfilePatch = Patch<FlavorProfileSpec>;

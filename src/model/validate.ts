@@ -3,22 +3,26 @@
  * ready to be written or throws a ModelError. All are pure, so a write that lost a race is simply checked again.
  */
 
-export { DEFAULT_BRIDGE, draftHost, draftPort } from './validation/hosts.ts';
-export { checkListenerPatch, draftListener, draftPoolFor, sameEndpoint } from './validation/listeners.ts';
 export {
-  checkLoadBalancerPatch,
+  draftFlavor,
+  draftFlavorProfile,
+  patchedFlavor,
+  patchedFlavorProfile,
+  requireUnusedFlavor,
+  requireUnusedProfile,
+} from './validation/flavors.ts';
+export { draftHealthMonitor, patchedHealthMonitor, requireNoHealthMonitor } from './validation/healthmonitors.ts';
+export { DEFAULT_BRIDGE, draftHost, draftPort } from './validation/hosts.ts';
+export { draftListener, draftPoolFor, patchedListener, sameEndpoint } from './validation/listeners.ts';
+export {
   draftChildren,
   draftLoadBalancer,
   draftLoadBalancerHead,
+  patchedLoadBalancer,
   requireNoChildren,
 } from './validation/load-balancers.ts';
+export { draftMembers, endpoint, patchedMember } from './validation/members.ts';
 export { draftNetwork, requireDeletableNetwork } from './validation/networks.ts';
-export {
-  checkMemberPatch,
-  checkPoolPatch,
-  draftMembers,
-  draftPool,
-  endpoint,
-  type PoolContext,
-  poolContext,
-} from './validation/pools.ts';
+export { patchedPool } from './validation/pools.ts';
+export { type PoolContext, poolContext } from './validation/site.ts';
+export { draftQuota, draftVirtualMachine } from './validation/virtual-machines.ts';

@@ -16,7 +16,7 @@ import { AddressTable } from './addresses.ts';
 import { ModelBuilder } from './build.ts';
 import type { Base } from './change-set.ts';
 import { StoreError } from './errors.ts';
-import { type ChangedRows, DATABASE, Singleton, TABLES } from './rows.ts';
+import { type ChangedRows, DATABASE, type Rows, Singleton, TABLES } from './rows.ts';
 import type { StoreEvents } from './types.ts';
 import type { Database } from './writer.ts';
 
@@ -30,6 +30,8 @@ export interface DatabaseInit {
 
 export class ReplicatedDatabase extends EventEmitter<StoreEvents> implements Database {
   readonly addresses: AddressTable;
+  /** All rows of the replica, live. */
+  readonly rows: Rows;
   readonly #remote: string;
   readonly #client: OvsdbClient<typeof TABLES>;
   readonly #builder: ModelBuilder;
@@ -45,8 +47,9 @@ export class ReplicatedDatabase extends EventEmitter<StoreEvents> implements Dat
       ...(tls === undefined ? {} : { tls }),
       ...(backoffMs === undefined ? {} : { backoffMs }),
     });
-    this.addresses = new AddressTable(this.#client.tables);
-    this.#builder = new ModelBuilder(this.#client.tables);
+    this.rows = this.#client.tables;
+    this.addresses = new AddressTable(this.rows);
+    this.#builder = new ModelBuilder(this.rows);
     this.#client.on('change', (changes) => {
       const change = this.#builder.apply(changedRows(changes));
       if (change !== undefined) this.emit('change', change);

@@ -1,14 +1,16 @@
 /** The state database as the rest of the product sees it: wires reading (database.ts) and writing (writes/, writer.ts). */
 import type { EventEmitter } from 'eventemitter3';
-import type { BalancerState, HostStatus, Model } from '../model/types.ts';
+import type { BalancerState, HostStatus, Model, Observation } from '../model/types.ts';
 import { type DatabaseInit, ReplicatedDatabase } from './database.ts';
 import type * as types from './types.ts';
 import { Writer, type WriterInit } from './writer.ts';
 import { applyLoadBalancer } from './writes/apply.ts';
+import * as flavors from './writes/flavors.ts';
 import * as hosts from './writes/hosts.ts';
 import * as balancing from './writes/load-balancers.ts';
 import * as networks from './writes/networks.ts';
 import * as reports from './writes/reports.ts';
+import * as machines from './writes/virtual-machines.ts';
 
 export interface StoreInit extends DatabaseInit, Omit<WriterInit, 'database'> {}
 
@@ -130,8 +132,56 @@ class OvsdbStore implements types.Store {
     return this.#writer.write(balancing.deleteMember(poolId, id));
   }
 
+  createHealthMonitor(poolId: string, spec: types.HealthMonitorSpec): Promise<types.Written> {
+    return this.#writer.write(balancing.createHealthMonitor(poolId, spec));
+  }
+
+  updateHealthMonitor(id: string, patch: types.HealthMonitorPatch): Promise<types.Written> {
+    return this.#writer.write(balancing.updateHealthMonitor(id, patch));
+  }
+
+  deleteHealthMonitor(id: string): Promise<types.Written> {
+    return this.#writer.write(balancing.deleteHealthMonitor(id));
+  }
+
   applyLoadBalancer(spec: types.LoadBalancerSpec & { readonly name: string }): Promise<types.Written> {
     return this.#writer.write(applyLoadBalancer(spec));
+  }
+
+  createFlavorProfile(spec: types.FlavorProfileSpec): Promise<types.Written> {
+    return this.#writer.write(flavors.createFlavorProfile(spec));
+  }
+
+  updateFlavorProfile(idOrName: string, patch: types.FlavorProfilePatch): Promise<types.Written> {
+    return this.#writer.write(flavors.updateFlavorProfile(idOrName, patch));
+  }
+
+  deleteFlavorProfile(idOrName: string): Promise<types.Written> {
+    return this.#writer.write(flavors.deleteFlavorProfile(idOrName));
+  }
+
+  createFlavor(spec: types.FlavorSpec): Promise<types.Written> {
+    return this.#writer.write(flavors.createFlavor(spec));
+  }
+
+  updateFlavor(idOrName: string, patch: types.FlavorPatch): Promise<types.Written> {
+    return this.#writer.write(flavors.updateFlavor(idOrName, patch));
+  }
+
+  deleteFlavor(idOrName: string): Promise<types.Written> {
+    return this.#writer.write(flavors.deleteFlavor(idOrName));
+  }
+
+  createVirtualMachine(spec: types.VirtualMachineSpec): Promise<types.Written> {
+    return this.#writer.write(machines.createVirtualMachine(spec));
+  }
+
+  deleteVirtualMachine(idOrName: string): Promise<types.Written> {
+    return this.#writer.write(machines.deleteVirtualMachine(idOrName));
+  }
+
+  setVirtualMachineQuota(owner: string, quota: number | undefined): Promise<types.Written> {
+    return this.#writer.write(machines.setVirtualMachineQuota(owner, quota, this.#database.rows));
   }
 
   setBalancers(hostId: string, wanted: readonly reports.WantedBalancer[]): Promise<void> {
@@ -141,6 +191,17 @@ class OvsdbStore implements types.Store {
   setBalancerState(id: string, state: BalancerState, error = '', generation?: number): Promise<void> {
     const set = { id, state, error, generation, now: this.#now() };
     return this.#writer.report((model) => reports.setBalancerState(model, set));
+  }
+
+  setVirtualMachineState(id: string, state: BalancerState, error = ''): Promise<void> {
+    return this.#writer.report((model) =>
+      reports.setVirtualMachineState(model, { id, state, error, now: this.#now() }),
+    );
+  }
+
+  setObservation(balancerId: string, observation: Observation): Promise<void> {
+    const { rows } = this.#database;
+    return this.#writer.report((model) => reports.setObservation(model, { balancerId, observation, rows }));
   }
 
   setHostStatus(hostId: string, status: Partial<HostStatus>): Promise<void> {

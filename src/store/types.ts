@@ -1,4 +1,10 @@
 import type {
+  FlavorPatch,
+  FlavorProfilePatch,
+  FlavorProfileSpec,
+  FlavorSpec,
+  HealthMonitorPatch,
+  HealthMonitorSpec,
   HostSpec,
   ListenerPatch,
   ListenerSpec,
@@ -10,8 +16,9 @@ import type {
   PoolPatch,
   PoolSpec,
   PortSpec,
+  VirtualMachineSpec,
 } from '../model/specs.ts';
-import type { BalancerState, HostStatus, Model } from '../model/types.ts';
+import type { BalancerState, HostStatus, Model, Observation } from '../model/types.ts';
 
 export type * from '../model/specs.ts';
 
@@ -84,8 +91,25 @@ export interface Store {
   createMember(poolId: string, spec: MemberSpec): Promise<Written>;
   updateMember(poolId: string, id: string, patch: MemberPatch): Promise<Written>;
   deleteMember(poolId: string, id: string): Promise<Written>;
+  /** Throws ModelError('conflict') when the pool has one. */
+  createHealthMonitor(poolId: string, spec: HealthMonitorSpec): Promise<Written>;
+  updateHealthMonitor(id: string, patch: HealthMonitorPatch): Promise<Written>;
+  deleteHealthMonitor(id: string): Promise<Written>;
   /** Makes the load balancer of that name and owner be as specified, in one transaction; creates it if there is none. */
   applyLoadBalancer(spec: LoadBalancerSpec & { readonly name: string }): Promise<Written>;
+
+  createFlavorProfile(spec: FlavorProfileSpec): Promise<Written>;
+  updateFlavorProfile(idOrName: string, patch: FlavorProfilePatch): Promise<Written>;
+  deleteFlavorProfile(idOrName: string): Promise<Written>;
+  createFlavor(spec: FlavorSpec): Promise<Written>;
+  updateFlavor(idOrName: string, patch: FlavorPatch): Promise<Written>;
+  deleteFlavor(idOrName: string): Promise<Written>;
+
+  /** Has the agent of a host make a machine. Throws ModelError('conflict') when the owner's quota is met. */
+  createVirtualMachine(spec: VirtualMachineSpec): Promise<Written>;
+  deleteVirtualMachine(idOrName: string): Promise<Written>;
+  /** How many virtual machines the owner may have; undefined = LIMITS.virtualMachinesPerOwner. */
+  setVirtualMachineQuota(owner: string, quota: number | undefined): Promise<Written>;
 
   // What controllers and agents report. These do not make a new change number.
   /** Makes the set of balancers of one host be exactly these load balancers; new ones start in `state`. */
@@ -95,6 +119,13 @@ export interface Store {
   ): Promise<void>;
   /** `generation`: the newest change of its load balancer that the balancer serves; absent = as it is. */
   setBalancerState(id: string, state: BalancerState, error?: string, generation?: number): Promise<void>;
+  /** Throws ModelError('not-found') for a machine that was deleted meanwhile. */
+  setVirtualMachineState(id: string, state: BalancerState, error?: string): Promise<void>;
+  /**
+   * Makes the balancer's observation be this one; only what differs is written.
+   * Throws ModelError('not-found') for a balancer that is gone.
+   */
+  setObservation(balancerId: string, observation: Observation): Promise<void>;
   setHostStatus(hostId: string, status: Partial<HostStatus>): Promise<void>;
   /**
    * The host's own IPv4 address in the network: the allocated one, else a free one of the network's balancer

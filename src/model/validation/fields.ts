@@ -2,8 +2,14 @@
 import { canonicalAddress, isAddress } from '../addresses.ts';
 import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import type { Placement } from '../types.ts';
 
 const NOT_TEXT = /[\p{Cc}\p{Surrogate}]/u;
+
+/** What the check makes of a value that was given; else `base`. */
+export function given<T, U>(value: T | undefined, base: U, check: (value: T) => U): U {
+  return value === undefined ? base : check(value);
+}
 
 /** The error for a value that its attribute cannot have. */
 export function invalidField(field: string, value: unknown, problem: string): ModelError {
@@ -28,6 +34,14 @@ export function requiredText(field: string, value: string): string {
   const given = text(field, value);
   if (given === '') throw invalidField(field, given, 'Mandatory field missing.');
   return given;
+}
+
+const MACHINE_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$/;
+
+/** What a machine may call itself. */
+export function machineName(field: string, value: string): string {
+  if (typeof value === 'string' && MACHINE_NAME.test(value)) return value;
+  throw invalidField(field, value, 'Value should be 1 to 63 letters, digits, dots or hyphens');
 }
 
 /** A whole number within bounds, both included. */
@@ -63,6 +77,43 @@ export function flag(field: string, value: boolean | null | undefined, byDefault
   const given = value ?? byDefault;
   if (typeof given !== 'boolean') throw invalidField(field, given, 'Value should be a boolean');
   return given;
+}
+
+/** CPUs: more than 0, and whole where they cannot be shared. */
+export function vcpus(value: number, options: { readonly whole: boolean }): number {
+  if (typeof value !== 'number' || !(value >= LIMITS.minVcpus)) {
+    throw invalidField('vcpus', value, `Value should be greater or equal to ${LIMITS.minVcpus}`);
+  }
+  if (value > LIMITS.maxVcpus)
+    throw invalidField('vcpus', value, `Value should be lower or equal to ${LIMITS.maxVcpus}`);
+  if (options.whole && !Number.isInteger(value)) {
+    throw invalidField('vcpus', value, 'A virtual machine has a whole number of CPUs');
+  }
+  return Math.round(value * 1000) / 1000;
+}
+
+/** Memory in MiB. */
+export function memoryMib(value: number): number {
+  return integer('memory_mib', value, { min: LIMITS.minMemoryMib, max: LIMITS.maxMemoryMib });
+}
+
+const IMAGE_REFERENCE = /^[A-Za-z0-9][A-Za-z0-9._/:@-]*$/;
+const FILE = /^\/[^\p{Cc}]+$/u;
+
+/** Where a container (an image reference) or a VM (an absolute path) comes from; a namespace has no image. */
+export function image(value: string, kind: Placement): string {
+  const name = requiredText('image', value);
+  if (kind === 'vm') return filePath('image', name);
+  if (kind !== 'container') throw invalidField('image', name, `A ${kind} has no image; container and vm have one`);
+  if (!IMAGE_REFERENCE.test(name)) throw invalidField('image', name, 'Value should be an image reference');
+  return name;
+}
+
+/** An absolute path. */
+export function filePath(field: string, value: string): string {
+  const path = requiredText(field, value);
+  if (!FILE.test(path)) throw invalidField(field, path, 'Value should be an absolute path');
+  return path;
 }
 
 /** Throws ModelError('conflict') when there would be more than the limit. */

@@ -1,46 +1,84 @@
-import { requireProtocol } from '../capabilities.ts';
-import type { ListenerDraft, PoolDraft } from '../drafts.ts';
+import { familyOf, parseCidr } from '../addresses.ts';
+import { requireOption } from '../capabilities.ts';
+import { LISTENER_DEFAULTS, TIMEOUT_DEFAULTS } from '../defaults.ts';
+import type { ListenerAttributes, ListenerDraft, PoolDraft } from '../drafts.ts';
 import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { ListenerPatch, ListenerSpec } from '../specs.ts';
-import type { Listener, LoadBalancer, Model, Placement, Pool } from '../types.ts';
-import { LISTENER_PROTOCOLS } from '../types.ts';
-import { bounded, flag, oneOf, text, transportPort } from './fields.ts';
-import { draftPool, poolContext } from './pools.ts';
-import { label } from './site.ts';
+import type { ListenerPatch, ListenerSpec, PoolSpec } from '../specs.ts';
+import type {
+  InsertHeader,
+  Listener,
+  ListenerProtocol,
+  LoadBalancer,
+  Model,
+  Pool,
+  PoolProtocol,
+  Timeouts,
+} from '../types.ts';
+import { INSERT_HEADERS, LISTENER_PROTOCOLS } from '../types.ts';
+import { bounded, flag, given, integer, invalidField, oneOf, text, transportPort } from './fields.ts';
+import { draftPool } from './pools.ts';
+import { label, type PoolContext, poolContext } from './site.ts';
 
 type Endpoint = Pick<Listener, 'protocol' | 'protocolPort'>;
 
+/** Which pools a listener can use. */
+const POOL_PROTOCOLS_OF: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]>> = {
+  TCP: ['TCP', 'PROXY', 'PROXYV2'],
+  HTTP: ['HTTP', 'PROXY', 'PROXYV2'],
+};
+
+const TIMEOUT_FIELDS = {
+  clientDataMs: 'timeout_client_data',
+  memberConnectMs: 'timeout_member_connect',
+  memberDataMs: 'timeout_member_data',
+  tcpInspectMs: 'timeout_tcp_inspect',
+} as const satisfies Record<keyof Timeouts, string>;
+
 /** Checks a new listener of a load balancer, with its new default pool. Throws ModelError. */
 export function draftListener(model: Model, loadBalancer: LoadBalancer, spec: ListenerSpec): ListenerDraft {
-  const { listeners, pools, placement } = loadBalancer;
+  const { listeners, pools } = loadBalancer;
   bounded(listeners.length + 1, LIMITS.listenersPerLoadBalancer, `listeners of load balancer ${label(loadBalancer)}`);
-  const head = draftListenerHead(placement, spec);
-  requireFreeEndpoint(head, listeners);
+  const context = poolContext(model, loadBalancer);
+  const head = draftListenerHead(context, spec);
+  requireFreePort(head, listeners);
   if (spec.defaultPool === undefined) return { ...head, defaultPool: undefined };
   if (typeof spec.defaultPool === 'string') {
-    return { ...head, defaultPool: { kind: 'existing', pool: requirePoolOf(loadBalancer, spec.defaultPool) } };
+    const pool = requirePoolOf(loadBalancer, spec.defaultPool);
+    requireMatch(head, pool);
+    return { ...head, defaultPool: { kind: 'existing', pool } };
   }
   requireRoomForPool(loadBalancer, pools.length + 1);
-  return { ...head, defaultPool: { kind: 'new', pool: draftPool(poolContext(model, loadBalancer), spec.defaultPool) } };
+  return { ...head, defaultPool: { kind: 'new', pool: draftPoolOf(context, head, spec.defaultPool) } };
 }
 
-/** The attributes of a listener apart from its pool. Throws ModelError('invalid' | 'unsupported'). */
-export function draftListenerHead(placement: Placement, spec: ListenerSpec): Omit<ListenerDraft, 'defaultPool'> {
+/** The attributes of a new listener apart from its pool. Throws ModelError('invalid' | 'unsupported'). */
+export function draftListenerHead(context: PoolContext, spec: ListenerSpec): ListenerAttributes {
   const protocol = oneOf('protocol', spec.protocol, LISTENER_PROTOCOLS);
-  requireProtocol(placement, protocol);
-  return {
-    name: text('name', spec.name),
-    description: text('description', spec.description),
-    protocol,
-    protocolPort: transportPort('protocol_port', spec.protocolPort),
-    adminStateUp: flag('admin_state_up', spec.adminStateUp, true),
-  };
+  requireOption(context.placement, 'protocol', protocol);
+  const protocolPort = transportPort('protocol_port', spec.protocolPort);
+  return merged(context, { ...LISTENER_DEFAULTS, protocol, protocolPort }, spec);
 }
 
-/** Throws ModelError('conflict') when one of `others` has the same protocol and port. */
-export function requireFreeEndpoint(endpoint: Endpoint, others: readonly Endpoint[]): void {
-  if (others.some((other) => sameEndpoint(other, endpoint))) {
+/** A new pool for a listener, of the listener's protocol if the spec names none. Throws ModelError. */
+export function draftPoolOf(context: PoolContext, listener: Pick<Listener, 'protocol'>, spec: PoolSpec): PoolDraft {
+  const pool = draftPool(context, { ...spec, protocol: spec.protocol ?? listener.protocol });
+  requireMatch(listener, pool);
+  return pool;
+}
+
+/** Throws ModelError('invalid') when the listener cannot use a pool of that protocol. */
+export function requireMatch(listener: Pick<Listener, 'protocol'>, pool: Pick<Pool, 'protocol'>): void {
+  if (POOL_PROTOCOLS_OF[listener.protocol].includes(pool.protocol)) return;
+  throw new ModelError(
+    'invalid',
+    `Validation failure: The pool protocol '${pool.protocol}' is invalid while the listener protocol is '${listener.protocol}'.`,
+  );
+}
+
+/** Throws ModelError('conflict') when one of `others` has the same port: all protocols of listeners run over TCP. */
+export function requireFreePort(endpoint: Endpoint, others: readonly Endpoint[]): void {
+  if (others.some((other) => other.protocolPort === endpoint.protocolPort)) {
     throw new ModelError(
       'conflict',
       `Another Listener on this Load Balancer is already using protocol ${endpoint.protocol} and protocol_port ${endpoint.protocolPort}`,
@@ -48,7 +86,7 @@ export function requireFreeEndpoint(endpoint: Endpoint, others: readonly Endpoin
   }
 }
 
-/** Whether two listeners want the same port. */
+/** Whether they are the same listener for who knows no ids. */
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.protocol === b.protocol && a.protocolPort === b.protocolPort;
 }
@@ -57,7 +95,7 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
 export function draftPoolFor(
   model: Model,
   loadBalancer: LoadBalancer,
-  spec: Parameters<typeof draftPool>[1],
+  spec: PoolSpec,
   listenerId?: string,
 ): { readonly pool: PoolDraft; readonly listener: Listener | undefined } {
   const listener = loadBalancer.listeners.find((candidate) => candidate.id === listenerId);
@@ -68,19 +106,93 @@ export function draftPoolFor(
     throw new ModelError('conflict', 'This listener already has a default pool');
   }
   requireRoomForPool(loadBalancer, loadBalancer.pools.length + 1);
-  return { pool: draftPool(poolContext(model, loadBalancer), spec), listener };
+  const context = poolContext(model, loadBalancer);
+  const pool = listener === undefined ? draftPool(context, spec) : draftPoolOf(context, listener, spec);
+  return { pool, listener };
 }
 
-/** Checks a change of a listener; the answer has only attributes that were given. Throws ModelError. */
-export function checkListenerPatch(loadBalancer: LoadBalancer, patch: ListenerPatch): ListenerPatch {
-  const { name, description, adminStateUp, defaultPoolId } = patch;
-  if (typeof defaultPoolId === 'string') requirePoolOf(loadBalancer, defaultPoolId);
-  return {
-    ...(name === undefined ? {} : { name: text('name', name) }),
-    ...(description === undefined ? {} : { description: text('description', description) }),
-    ...(adminStateUp === undefined ? {} : { adminStateUp: flag('admin_state_up', adminStateUp, true) }),
-    ...(defaultPoolId === undefined ? {} : { defaultPoolId }),
+/** What a listener and its default pool will be after a change. Throws ModelError. */
+export function patchedListener(
+  model: Model,
+  of: { readonly loadBalancer: LoadBalancer; readonly listener: Listener },
+  patch: ListenerPatch,
+): { readonly attributes: ListenerAttributes; readonly poolId: string | undefined } {
+  const { loadBalancer, listener } = of;
+  const { defaultPoolId, ...rest } = patch;
+  const pool = given(defaultPoolId, listener.defaultPool, (id) =>
+    id === null ? undefined : requirePoolOf(loadBalancer, id),
+  );
+  if (pool !== undefined) requireMatch(listener, pool);
+  return { attributes: merged(poolContext(model, loadBalancer), listener, rest), poolId: pool?.id };
+}
+
+/** `base` with what was given in its place, checked. */
+function merged(
+  { placement, vips }: PoolContext,
+  base: ListenerAttributes,
+  patch: Omit<ListenerPatch, 'defaultPoolId'>,
+): ListenerAttributes {
+  const next: ListenerAttributes = {
+    protocol: base.protocol,
+    protocolPort: base.protocolPort,
+    name: given(patch.name, base.name, (value) => text('name', value)),
+    description: given(patch.description, base.description, (value) => text('description', value)),
+    adminStateUp: given(patch.adminStateUp, base.adminStateUp, (value) => flag('admin_state_up', value, true)),
+    connectionLimit: given(patch.connectionLimit, base.connectionLimit, (value) =>
+      integer('connection_limit', value, { min: -1, max: LIMITS.maxConnections }),
+    ),
+    insertHeaders: given(patch.insertHeaders, base.insertHeaders, (value) => insertHeaders(base.protocol, value)),
+    timeouts: given(patch.timeouts, base.timeouts, (value) => timeouts(base.timeouts, value)),
+    allowedCidrs: given(patch.allowedCidrs, base.allowedCidrs, (value) => allowedCidrs(vips, value)),
   };
+  const changesTimeouts = timeoutNames().some((name) => next.timeouts[name] !== TIMEOUT_DEFAULTS[name]);
+  if (next.connectionLimit !== LISTENER_DEFAULTS.connectionLimit) {
+    requireOption(placement, 'attributes', 'connection_limit');
+  }
+  if (next.insertHeaders.length > 0) requireOption(placement, 'attributes', 'insert_headers');
+  if (changesTimeouts) requireOption(placement, 'attributes', 'timeouts');
+  if (next.allowedCidrs.length > 0) requireOption(placement, 'attributes', 'allowed_cidrs');
+  return next;
+}
+
+function insertHeaders(protocol: ListenerProtocol, wanted: Readonly<Record<string, string>>): readonly InsertHeader[] {
+  const names = Object.keys(wanted);
+  const unknown = names.find((name) => !INSERT_HEADERS.some((header) => header === name));
+  if (unknown !== undefined) throw new ModelError('invalid', `${unknown} is not a valid option for insert_headers`);
+  if (names.length > 0 && protocol !== 'HTTP') {
+    throw new ModelError('invalid', `insert-headers is not a valid option for a ${protocol} protocol listener.`);
+  }
+  for (const name of names) oneOf(`insert_headers.${name}`, String(wanted[name]).toLowerCase(), ['true', 'false']);
+  return INSERT_HEADERS.filter((header) => String(wanted[header]).toLowerCase() === 'true');
+}
+
+function timeouts(base: Timeouts, wanted: Partial<Timeouts>): Timeouts {
+  const bounds = { min: 0, max: LIMITS.maxTimeoutMs };
+  const entries = timeoutNames().map((name) => [
+    name,
+    given(wanted[name], base[name], (value) => integer(TIMEOUT_FIELDS[name], value, bounds)),
+  ]);
+  return Object.fromEntries(entries) as unknown as Timeouts;
+}
+
+function timeoutNames(): readonly (keyof Timeouts)[] {
+  return Object.keys(TIMEOUT_FIELDS) as (keyof Timeouts)[];
+}
+
+function allowedCidrs(vips: readonly string[], wanted: readonly string[]): readonly string[] {
+  bounded(wanted.length, LIMITS.allowedCidrsPerListener, 'allowed_cidrs of a listener');
+  const cidrs = wanted.map((cidr) => {
+    if (typeof cidr !== 'string') throw invalidField('allowed_cidrs', cidr, 'Value should be IPv4 or IPv6 CIDR format');
+    return parseCidr(cidr);
+  });
+  const foreign = cidrs.find(({ family }) => !vips.some((vip) => familyOf(vip) === family));
+  if (foreign !== undefined) {
+    throw new ModelError(
+      'invalid',
+      `Validation failure: CIDR ${foreign.text} IP version incompatible with all VIPs ${vips.join(', ')} IP version.`,
+    );
+  }
+  return [...new Set(cidrs.map((cidr) => cidr.text))];
 }
 
 function requirePoolOf(loadBalancer: LoadBalancer, id: string): Pool {

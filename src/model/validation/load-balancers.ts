@@ -1,19 +1,28 @@
-import { addressFromNumber, compareAddresses, contains, familyOf, isHostAddress } from '../addresses.ts';
-import { DEFAULT_PLACEMENT } from '../capabilities.ts';
-import type { ListenerDraft, LoadBalancerDraft, PoolDraft } from '../drafts.ts';
+import { compareAddresses, familyOf } from '../addresses.ts';
+import { DEFAULT_PLACEMENT, requireOption } from '../capabilities.ts';
+import { LOAD_BALANCER_DEFAULTS } from '../defaults.ts';
+import type { ListenerDraft, LoadBalancerAttributes, LoadBalancerDraft, PoolDraft } from '../drafts.ts';
 import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { requireNetwork } from '../lookup.ts';
 import type { ListenerSpec, LoadBalancerPatch, LoadBalancerSpec, PoolSpec } from '../specs.ts';
-import type { LoadBalancer, Model, Network } from '../types.ts';
-import { PLACEMENTS } from '../types.ts';
-import { address, bounded, flag, oneOf, text } from './fields.ts';
-import { draftListenerHead, requireFreeEndpoint } from './listeners.ts';
-import { draftPool, type PoolContext } from './pools.ts';
-import { blocksOf, label, loadBalancersOf, requirePlace, vipsOf } from './site.ts';
-
-/** How many addresses are looked at for a free VIP before the network counts as full. */
-const MAX_VIP_SEARCH = 65_536;
+import type { LoadBalancer, Model, Network, Placement } from '../types.ts';
+import { LOOKUP_MODES, PLACEMENTS, RETURN_PATHS, UNTIL_READY } from '../types.ts';
+import { address, bounded, flag, given, oneOf, text } from './fields.ts';
+import { chooseFlavor } from './flavors.ts';
+import { highestFree, takenAddresses } from './free-address.ts';
+import { draftListenerHead, draftPoolOf, requireFreePort, requireMatch } from './listeners.ts';
+import { draftPool } from './pools.ts';
+import {
+  addressesOf,
+  blocksOf,
+  label,
+  loadBalancersOf,
+  type PoolContext,
+  requirePlace,
+  vipsOf,
+  virtualMachinesOf,
+} from './site.ts';
 
 /**
  * Checks a new load balancer with everything below it; picks a VIP when none is given.
@@ -24,21 +33,18 @@ export function draftLoadBalancer(model: Model, spec: LoadBalancerSpec): LoadBal
   const head = draftLoadBalancerHead(spec);
   const network = requireNetwork(model, spec.network);
   const vips = spec.vips.length === 0 ? [pickVip(model, network)] : draftVips(model, network, spec);
-  const context: PoolContext = { model, network, placement: head.placement, newVips: vips };
-  return { ...head, network, vips, ...draftChildren(context, spec.listeners ?? [], spec.pools ?? []) };
+  const flavorId = chooseFlavor(model, head.placement, spec.flavor)?.id;
+  const context: PoolContext = { model, network, placement: head.placement, vips };
+  return { ...head, network, vips, flavorId, ...draftChildren(context, spec.listeners ?? [], spec.pools ?? []) };
 }
 
-/** The attributes of a load balancer apart from network, VIPs and children. Throws ModelError('invalid'). */
+/** The attributes of a new load balancer apart from network, VIPs, flavor and children. Throws ModelError. */
 export function draftLoadBalancerHead(
   spec: LoadBalancerSpec,
-): Pick<LoadBalancerDraft, 'name' | 'description' | 'owner' | 'placement' | 'adminStateUp'> {
-  return {
-    name: text('name', spec.name),
-    description: text('description', spec.description),
-    owner: text('project_id', spec.owner),
-    placement: oneOf('provider', spec.placement ?? DEFAULT_PLACEMENT, PLACEMENTS),
-    adminStateUp: flag('admin_state_up', spec.adminStateUp, true),
-  };
+): LoadBalancerAttributes & Pick<LoadBalancerDraft, 'owner' | 'placement'> {
+  const owner = text('project_id', spec.owner);
+  const placement = oneOf('provider', spec.placement ?? DEFAULT_PLACEMENT, PLACEMENTS);
+  return { owner, placement, ...merged(placement, LOAD_BALANCER_DEFAULTS, spec) };
 }
 
 /**
@@ -57,29 +63,27 @@ export function draftChildren(
   const named = new Map(pools.filter((pool) => pool.name !== '').map((pool) => [pool.name, pool]));
   const listeners: ListenerDraft[] = [];
   for (const spec of listenerSpecs) {
-    const head = draftListenerHead(context.placement, spec);
-    requireFreeEndpoint(head, listeners);
+    const head = draftListenerHead(context, spec);
+    requireFreePort(head, listeners);
     if (spec.defaultPool === undefined) {
       listeners.push({ ...head, defaultPool: undefined });
       continue;
     }
     const isName = typeof spec.defaultPool === 'string';
-    const pool = isName ? named.get(spec.defaultPool as string) : draftPool(context, spec.defaultPool as PoolSpec);
+    const pool = isName
+      ? named.get(spec.defaultPool as string)
+      : draftPoolOf(context, head, spec.defaultPool as PoolSpec);
     if (pool === undefined) throw new ModelError('not-found', `Pool ${spec.defaultPool} not found.`);
+    requireMatch(head, pool);
     if (!isName) pools.push(pool);
     listeners.push({ ...head, defaultPool: { kind: 'new', pool } });
   }
   return { listeners, pools };
 }
 
-/** Checks a change of a load balancer; the answer has only attributes that were given. Throws ModelError('invalid'). */
-export function checkLoadBalancerPatch(patch: LoadBalancerPatch): LoadBalancerPatch {
-  const { name, description, adminStateUp } = patch;
-  return {
-    ...(name === undefined ? {} : { name: text('name', name) }),
-    ...(description === undefined ? {} : { description: text('description', description) }),
-    ...(adminStateUp === undefined ? {} : { adminStateUp: flag('admin_state_up', adminStateUp, true) }),
-  };
+/** What a load balancer will be after a change. Throws ModelError('invalid' | 'unsupported'). */
+export function patchedLoadBalancer(loadBalancer: LoadBalancer, patch: LoadBalancerPatch): LoadBalancerAttributes {
+  return merged(loadBalancer.placement, loadBalancer, patch);
 }
 
 /** Throws ModelError('invalid') when the load balancer has listeners or pools. */
@@ -90,6 +94,21 @@ export function requireNoChildren(loadBalancer: LoadBalancer): void {
       `Validation failure: Cannot delete Load Balancer ${loadBalancer.id} - it has children`,
     );
   }
+}
+
+/** `base` with what was given in its place, checked. */
+function merged(placement: Placement, base: LoadBalancerAttributes, patch: LoadBalancerPatch): LoadBalancerAttributes {
+  const next: LoadBalancerAttributes = {
+    name: given(patch.name, base.name, (value) => text('name', value)),
+    description: given(patch.description, base.description, (value) => text('description', value)),
+    adminStateUp: given(patch.adminStateUp, base.adminStateUp, (value) => flag('admin_state_up', value, true)),
+    lookupMode: given(patch.lookupMode, base.lookupMode, (value) => oneOf('lookup_mode', value, LOOKUP_MODES)),
+    returnPath: given(patch.returnPath, base.returnPath, (value) => oneOf('return_path', value, RETURN_PATHS)),
+    untilReady: given(patch.untilReady, base.untilReady, (value) => oneOf('until_ready', value, UNTIL_READY)),
+  };
+  requireOption(placement, 'return_path', next.returnPath);
+  requireOption(placement, 'until_ready', next.untilReady);
+  return next;
 }
 
 function draftVips(model: Model, network: Network, spec: LoadBalancerSpec): readonly string[] {
@@ -109,15 +128,15 @@ function draftVips(model: Model, network: Network, spec: LoadBalancerSpec): read
         `VIP ${vip}${of} in network ${network.name} is already the VIP of load balancer ${label(holder)}`,
       );
     }
-    requireNoMember(model, network, vip);
+    requireNoMachine(model, network, vip);
   }
   return vips;
 }
 
-function requireNoMember(model: Model, network: Network, vip: string): void {
+function requireNoMachine(model: Model, network: Network, vip: string): void {
   for (const loadBalancer of loadBalancersOf(model, network.id)) {
     for (const pool of loadBalancer.pools) {
-      if (pool.members.some((member) => member.address === vip)) {
+      if (pool.members.some((member) => addressesOf(member).includes(vip))) {
         throw new ModelError(
           'conflict',
           `VIP ${vip} in network ${network.name} is the address of a member of load balancer ${label(loadBalancer)}`,
@@ -125,21 +144,19 @@ function requireNoMember(model: Model, network: Network, vip: string): void {
       }
     }
   }
-}
-
-/** The highest free address: machines and gateways are usually numbered from the bottom. */
-function pickVip(model: Model, network: Network): string {
-  const { subnets, ranges } = blocksOf(network);
-  const taken = new Set(vipsOf(model, network.id).keys());
-  for (const loadBalancer of loadBalancersOf(model, network.id)) {
-    for (const pool of loadBalancer.pools) for (const member of pool.members) taken.add(member.address);
-  }
-  let tries = 0;
-  for (const subnet of subnets) {
-    for (let value = subnet.last; value >= subnet.first && tries < MAX_VIP_SEARCH; value--, tries++) {
-      const vip = addressFromNumber(value, subnet.family);
-      if (isHostAddress(subnet, vip) && !taken.has(vip) && !ranges.some((range) => contains(range, vip))) return vip;
+  for (const machine of virtualMachinesOf(model, network.id)) {
+    if (machine.addresses.includes(vip)) {
+      throw new ModelError(
+        'conflict',
+        `VIP ${vip} in network ${network.name} is the address of virtual machine ${machine.name}`,
+      );
     }
   }
-  throw new ModelError('conflict', `Network ${network.name} has no free address for a VIP`);
+}
+
+function pickVip(model: Model, network: Network): string {
+  const { subnets, ranges } = blocksOf(network);
+  const vip = highestFree(subnets, { taken: takenAddresses(model, network), ranges });
+  if (vip === undefined) throw new ModelError('conflict', `Network ${network.name} has no free address for a VIP`);
+  return vip;
 }

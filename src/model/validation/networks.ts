@@ -6,7 +6,7 @@ import { LIMITS } from '../limits.ts';
 import type { NetworkSpec } from '../specs.ts';
 import type { Model, Network } from '../types.ts';
 import { bounded, integer, invalidField, requiredText } from './fields.ts';
-import { blocksOf, label, loadBalancersOf, requirePlace } from './site.ts';
+import { addressesOf, blocksOf, label, loadBalancersOf, requirePlace, virtualMachinesOf } from './site.ts';
 
 /**
  * Checks a network that is to be created, or to replace the network of that name.
@@ -33,12 +33,18 @@ export function draftNetwork(model: Model, spec: NetworkSpec): NetworkDraft {
   return draft;
 }
 
-/** Throws ModelError('conflict') while a load balancer uses the network. */
+/** Throws ModelError('conflict') while a load balancer or virtual machine uses the network. */
 export function requireDeletableNetwork(model: Model, network: Network): void {
   for (const loadBalancer of loadBalancersOf(model, network.id)) {
     throw new ModelError(
       'conflict',
       `Network ${network.name} cannot be deleted: load balancer ${label(loadBalancer)} uses it`,
+    );
+  }
+  for (const machine of virtualMachinesOf(model, network.id)) {
+    throw new ModelError(
+      'conflict',
+      `Network ${network.name} cannot be deleted: virtual machine ${machine.name} is in it`,
     );
   }
 }
@@ -81,16 +87,24 @@ function ascending(a: Cidr | AddressRange, b: Cidr | AddressRange): number {
 /** What is in use must stay where it is: VIPs and members in the subnets, hosts' addresses in the ranges. */
 function requireNoOrphans(model: Model, existing: Network, draft: NetworkDraft): void {
   const blocks = blocksOf(draft);
+  const requireSameVlan = (user: string) => {
+    if (draft.vlan === existing.vlan) return;
+    throw new ModelError(
+      'conflict',
+      `VLAN of network ${existing.name} cannot change from ${existing.vlan} to ${draft.vlan}: ${user} uses it`,
+    );
+  };
+  for (const machine of virtualMachinesOf(model, existing.id)) {
+    requireSameVlan(`virtual machine ${machine.name}`);
+    for (const address of machine.addresses) {
+      asConflict(() => requirePlace(blocks, address, `address ${address} of virtual machine ${machine.name}`));
+    }
+  }
   for (const loadBalancer of loadBalancersOf(model, existing.id)) {
     const owner = `of load balancer ${label(loadBalancer)}`;
-    if (draft.vlan !== existing.vlan) {
-      throw new ModelError(
-        'conflict',
-        `VLAN of network ${existing.name} cannot change from ${existing.vlan} to ${draft.vlan}: load balancer ${label(loadBalancer)} uses it`,
-      );
-    }
+    requireSameVlan(`load balancer ${label(loadBalancer)}`);
     for (const vip of loadBalancer.vips) asConflict(() => requirePlace(blocks, vip, `VIP ${vip} ${owner}`));
-    for (const { address } of loadBalancer.pools.flatMap((pool) => pool.members)) {
+    for (const address of loadBalancer.pools.flatMap((pool) => pool.members).flatMap(addressesOf)) {
       asConflict(() => requirePlace(blocks, address, `member ${address} ${owner}`));
     }
   }

@@ -2,7 +2,20 @@
 import type { AddressRange, Cidr } from '../addresses.ts';
 import { contains, isHostAddress, isUnicast, parseCidr, parseRange } from '../addresses.ts';
 import { ModelError } from '../errors.ts';
-import type { LoadBalancer, Model, Network } from '../types.ts';
+import type { LoadBalancer, Member, Model, Network, Placement, VirtualMachine } from '../types.ts';
+
+/** The load balancer that listeners and pools are for; it may not exist yet. */
+export interface PoolContext {
+  readonly model: Model;
+  readonly network: Network;
+  readonly placement: Placement;
+  readonly vips: readonly string[];
+}
+
+/** The context of a load balancer that exists. */
+export function poolContext(model: Model, { network, placement, vips }: LoadBalancer): PoolContext {
+  return { model, network, placement, vips };
+}
 
 /** The part of a network that addresses are checked against. */
 export interface Blocks {
@@ -45,6 +58,18 @@ export function* loadBalancersOf(model: Model, networkId: string): Generator<Loa
   for (const loadBalancer of model.loadBalancers.values()) {
     if (loadBalancer.network.id === networkId) yield loadBalancer;
   }
+}
+
+/** The virtual machines of a network. */
+export function* virtualMachinesOf(model: Model, networkId: string): Generator<VirtualMachine, void> {
+  for (const machine of model.virtualMachines.values()) {
+    if (machine.network.id === networkId) yield machine;
+  }
+}
+
+/** Where a member is reached: its address, and the one where its health is asked for. */
+export function addressesOf({ address, monitorAddress }: Member): readonly string[] {
+  return monitorAddress === undefined ? [address] : [address, monitorAddress];
 }
 
 /** Who has each VIP of a network. */

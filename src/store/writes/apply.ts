@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { canonicalAddress, compareAddresses } from '../../model/addresses.ts';
 import type { ListenerDraft, LoadBalancerDraft, PoolDraft } from '../../model/drafts.ts';
 import { ModelError } from '../../model/errors.ts';
-import { requireNetwork } from '../../model/lookup.ts';
+import { requireFlavor, requireNetwork } from '../../model/lookup.ts';
 import type { LoadBalancerSpec } from '../../model/specs.ts';
 import type { Listener, LoadBalancer, Model, Pool } from '../../model/types.ts';
 import {
@@ -14,12 +14,12 @@ import {
   poolContext,
   sameEndpoint,
 } from '../../model/validate.ts';
-import { byUuid, mutate, type Operation } from '../../ovsdb/index.ts';
+import { byUuid, mutate, type Operation, update } from '../../ovsdb/index.ts';
 import type { ChangeSet } from '../change-set.ts';
 import { LoadBalancerTable, PoolTable } from '../rows.ts';
 import type { Write } from '../writer.ts';
-import { insertListener, insertLoadBalancer, insertMember, insertPool } from './inserts.ts';
-import { patchListener, patchLoadBalancer, patchMember, patchPool } from './patches.ts';
+import { insertHealthMonitor, insertListener, insertLoadBalancer, insertMember, insertPool } from './inserts.ts';
+import { patchHealthMonitor, patchListener, patchLoadBalancer, patchMember, patchPool } from './patches.ts';
 
 type Head = ReturnType<typeof draftLoadBalancerHead>;
 type Children = Pick<LoadBalancerDraft, 'listeners' | 'pools'>;
@@ -42,11 +42,7 @@ export function applyLoadBalancer(spec: LoadBalancerSpec & { readonly name: stri
       requireSameImmutables(changes.model, existing, { head, spec });
       const context = poolContext(changes.model, existing);
       const children = draftChildren(context, spec.listeners ?? [], spec.pools ?? []);
-      const { description, adminStateUp } = head;
-      const operations = [
-        ...patchLoadBalancer(existing, { description, adminStateUp }),
-        ...applyChildren(changes, existing, children),
-      ];
+      const operations = [...patchLoadBalancer(existing, head), ...applyChildren(changes, existing, children)];
       if (operations.length > 0) {
         changes.add(...operations);
         changes.touch(existing.id);
@@ -72,10 +68,12 @@ function requireSameImmutables(
 ): void {
   const network = requireNetwork(model, wanted.spec.network);
   const vips = wanted.spec.vips.map(canonicalAddress).sort(compareAddresses);
+  const flavor = existing.flavorId === undefined ? 'none' : (model.flavors.get(existing.flavorId)?.name ?? 'none');
   const attributes = [
     ['network', existing.network.name, network.name],
     ['vips', existing.vips.join(', '), vips.length === 0 ? existing.vips.join(', ') : vips.join(', ')],
     ['placement', existing.placement, wanted.head.placement],
+    ['flavor', flavor, wantedFlavor(model, wanted.spec.flavor) ?? flavor],
   ] as const;
   for (const [attribute, is, should] of attributes) {
     if (is !== should) {
@@ -85,6 +83,11 @@ function requireSameImmutables(
       );
     }
   }
+}
+
+/** The name of the flavor that was asked for, by id or name. */
+function wantedFlavor(model: Model, idOrName: string | undefined): string | undefined {
+  return idOrName === undefined ? undefined : requireFlavor(model, idOrName).name;
 }
 
 function applyChildren(changes: ChangeSet, existing: LoadBalancer, wanted: Children): readonly Operation[] {
@@ -153,20 +156,18 @@ function applyListener(
   draft: ListenerDraft,
   to: { readonly poolId: string | undefined; readonly now: string },
 ): readonly Operation[] {
-  const { name, description, adminStateUp } = draft;
-  return patchListener(listener, { name, description, adminStateUp, defaultPoolId: to.poolId ?? null }, to.now);
+  return patchListener(listener, { attributes: draft, poolId: to.poolId }, to.now);
 }
 
 function applyPool(changes: ChangeSet, pool: Pool, draft: PoolDraft): readonly Operation[] {
-  const { name, description, adminStateUp, algorithm } = draft;
   const existing = new Map(pool.members.map((member) => [endpoint(member), member]));
   const wanted = new Set(draft.members.map(endpoint));
-  const operations = [...patchPool(pool, { name, description, adminStateUp, algorithm }, changes.now)];
+  const operations = [...patchPool(pool, draft, changes.now), ...applyHealthMonitor(changes, pool, draft)];
   const added: string[] = [];
   for (const member of draft.members) {
     const old = existing.get(endpoint(member));
     if (old === undefined) added.push(insertMember(changes, member, randomUUID()));
-    else operations.push(...patchMember(old, memberPatch(member), changes.now));
+    else operations.push(...patchMember(old, member, changes.now));
   }
   const removed = pool.members.filter((member) => !wanted.has(endpoint(member))).map((member) => member.id);
   if (added.length + removed.length > 0) {
@@ -180,6 +181,12 @@ function applyPool(changes: ChangeSet, pool: Pool, draft: PoolDraft): readonly O
   return operations;
 }
 
-function memberPatch({ name, weight, adminStateUp }: PoolDraft['members'][number]) {
-  return { name, weight, adminStateUp };
+/** A health monitor of another type is another one. */
+function applyHealthMonitor(changes: ChangeSet, pool: Pool, draft: PoolDraft): readonly Operation[] {
+  const { healthMonitor: wanted } = draft;
+  const existing = pool.healthMonitor;
+  if (wanted === undefined && existing === undefined) return [];
+  if (wanted !== undefined && existing?.type === wanted.type) return patchHealthMonitor(existing, wanted, changes.now);
+  const id = wanted && insertHealthMonitor(changes, wanted, randomUUID());
+  return [update(PoolTable, byUuid(pool.id), { health_monitor: id })];
 }

@@ -4,7 +4,7 @@ import { requireHost } from '../../model/lookup.ts';
 import type { HostSpec, PortSpec } from '../../model/specs.ts';
 import { draftHost, draftPort } from '../../model/validate.ts';
 import { byUuid, insert, mutate, remove, update } from '../../ovsdb/index.ts';
-import { BalancerTable, HostTable, LoadBalancerTable, PortTable } from '../rows.ts';
+import { BalancerTable, HostTable, LoadBalancerTable, PortTable, VirtualMachineTable } from '../rows.ts';
 import { waitForRows } from '../wait-for-rows.ts';
 import type { Write } from '../writer.ts';
 
@@ -28,7 +28,7 @@ export function putHost(spec: HostSpec): Write {
   };
 }
 
-/** Removes a host with its balancers and addresses. */
+/** Removes a host with its balancers, addresses and virtual machines. */
 export function deleteHost(idOrName: string): Write {
   let id = idOrName;
   return {
@@ -44,6 +44,7 @@ export function deleteHost(idOrName: string): Write {
         ...balancers.map((balancer) =>
           mutate(LoadBalancerTable, byUuid(balancer.loadBalancerId), [['balancers', 'delete', [balancer.id]]]),
         ),
+        remove(VirtualMachineTable, [['host', 'includes', id]]),
         remove(HostTable, byUuid(id)),
       );
       return id;

@@ -1,9 +1,24 @@
 /** Drafts to rows: what a transaction inserts for new objects. The caller references them from their parent. */
 import { randomUUID } from 'node:crypto';
-import type { ListenerDraft, LoadBalancerDraft, MemberDraft, PoolDraft } from '../../model/drafts.ts';
+import type {
+  HealthMonitorDraft,
+  ListenerDraft,
+  LoadBalancerDraft,
+  MemberDraft,
+  PoolDraft,
+} from '../../model/drafts.ts';
 import { insert } from '../../ovsdb/index.ts';
 import type { ChangeSet } from '../change-set.ts';
-import { ListenerTable, LoadBalancerTable, MemberTable, OwnerTable, PoolTable, VipTable } from '../rows.ts';
+import { healthMonitorColumns, listenerColumns, loadBalancerColumns, memberColumns, poolColumns } from '../columns.ts';
+import {
+  HealthMonitorTable,
+  ListenerTable,
+  LoadBalancerTable,
+  MemberTable,
+  OwnerTable,
+  PoolTable,
+  VipTable,
+} from '../rows.ts';
 
 /** Inserts a load balancer with everything below it, and its owner if that is new. */
 export function insertLoadBalancer(changes: ChangeSet, draft: LoadBalancerDraft, id: string): void {
@@ -20,14 +35,13 @@ export function insertLoadBalancer(changes: ChangeSet, draft: LoadBalancerDraft,
     return vipId;
   });
   const row = {
+    ...loadBalancerColumns(draft),
     key,
-    name: draft.name,
-    description: draft.description,
     owner: draft.owner,
     network: draft.network.id,
     vips,
     placement: draft.placement,
-    admin_state_up: draft.adminStateUp,
+    flavor: draft.flavorId,
     listeners,
     pools: [...poolIds.values()],
     generation: changes.generation,
@@ -43,12 +57,8 @@ export function insertListener(
   ids: { readonly id: string; readonly poolId: string | undefined },
 ): string {
   const row = {
+    ...listenerColumns(draft),
     key: changes.takeKey(),
-    name: draft.name,
-    description: draft.description,
-    protocol: draft.protocol,
-    protocol_port: draft.protocolPort,
-    admin_state_up: draft.adminStateUp,
     default_pool: ids.poolId,
     created_at: changes.now,
   };
@@ -56,16 +66,13 @@ export function insertListener(
   return ids.id;
 }
 
-/** Inserts a pool with its members. Answers the pool's id. */
+/** Inserts a pool with its members and health monitor. Answers the pool's id. */
 export function insertPool(changes: ChangeSet, draft: PoolDraft, id: string): string {
   const row = {
+    ...poolColumns(draft),
     key: changes.takeKey(),
-    name: draft.name,
-    description: draft.description,
-    protocol: draft.protocol,
-    lb_algorithm: draft.algorithm,
-    admin_state_up: draft.adminStateUp,
     members: draft.members.map((member) => insertMember(changes, member, randomUUID())),
+    health_monitor: draft.healthMonitor && insertHealthMonitor(changes, draft.healthMonitor, randomUUID()),
     created_at: changes.now,
   };
   changes.add(insert(PoolTable, row, { uuid: id }));
@@ -74,16 +81,15 @@ export function insertPool(changes: ChangeSet, draft: PoolDraft, id: string): st
 
 /** Inserts a member. Answers its id. */
 export function insertMember(changes: ChangeSet, draft: MemberDraft, id: string): string {
-  const row = {
-    key: changes.takeKey(),
-    name: draft.name,
-    address: draft.address,
-    protocol_port: draft.protocolPort,
-    weight: draft.weight,
-    admin_state_up: draft.adminStateUp,
-    created_at: changes.now,
-  };
+  const row = { ...memberColumns(draft), key: changes.takeKey(), created_at: changes.now };
   changes.add(insert(MemberTable, row, { uuid: id }));
+  return id;
+}
+
+/** Inserts a health monitor. Answers its id. */
+export function insertHealthMonitor(changes: ChangeSet, draft: HealthMonitorDraft, id: string): string {
+  const row = { ...healthMonitorColumns(draft), key: changes.takeKey(), created_at: changes.now };
+  changes.add(insert(HealthMonitorTable, row, { uuid: id }));
   return id;
 }
 

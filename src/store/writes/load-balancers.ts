@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import {
+  findHealthMonitor,
   findListener,
   findPool,
+  requireHealthMonitor,
   requireListener,
   requireLoadBalancer,
   requireMember,
   requirePool,
 } from '../../model/lookup.ts';
 import type {
+  HealthMonitorPatch,
+  HealthMonitorSpec,
   ListenerPatch,
   ListenerSpec,
   LoadBalancerPatch,
@@ -19,23 +23,26 @@ import type {
 } from '../../model/specs.ts';
 import type { Model } from '../../model/types.ts';
 import {
-  checkListenerPatch,
-  checkLoadBalancerPatch,
-  checkMemberPatch,
-  checkPoolPatch,
+  draftHealthMonitor,
   draftListener,
   draftLoadBalancer,
   draftMembers,
   draftPoolFor,
+  patchedHealthMonitor,
+  patchedListener,
+  patchedLoadBalancer,
+  patchedMember,
+  patchedPool,
   poolContext,
   requireNoChildren,
+  requireNoHealthMonitor,
 } from '../../model/validate.ts';
-import { byUuid, mutate, type Operation, remove } from '../../ovsdb/index.ts';
+import { byUuid, mutate, type Operation, remove, update } from '../../ovsdb/index.ts';
 import type { ChangeSet } from '../change-set.ts';
 import { LoadBalancerTable, PoolTable } from '../rows.ts';
 import type { Write } from '../writer.ts';
-import { insertListener, insertLoadBalancer, insertMember, insertPool } from './inserts.ts';
-import { patchListener, patchLoadBalancer, patchMember, patchPool } from './patches.ts';
+import { insertHealthMonitor, insertListener, insertLoadBalancer, insertMember, insertPool } from './inserts.ts';
+import { patchHealthMonitor, patchListener, patchLoadBalancer, patchMember, patchPool } from './patches.ts';
 
 export function createLoadBalancer(spec: LoadBalancerSpec): Write {
   const id = randomUUID();
@@ -55,7 +62,7 @@ export function updateLoadBalancer(id: string, patch: LoadBalancerPatch): Write 
       return change(
         changes,
         { loadBalancerId: id, id },
-        patchLoadBalancer(loadBalancer, checkLoadBalancerPatch(patch)),
+        patchLoadBalancer(loadBalancer, patchedLoadBalancer(loadBalancer, patch)),
       );
     },
   };
@@ -98,7 +105,8 @@ export function updateListener(id: string, patch: ListenerPatch): Write {
   return {
     plan: (changes) => {
       const { loadBalancer, listener } = requireListener(changes.model, id);
-      const operations = patchListener(listener, checkListenerPatch(loadBalancer, patch), changes.now);
+      const next = patchedListener(changes.model, { loadBalancer, listener }, patch);
+      const operations = patchListener(listener, next, changes.now);
       return change(changes, { loadBalancerId: loadBalancer.id, id }, operations);
     },
   };
@@ -125,7 +133,7 @@ export function createPool(loadBalancerId: string, spec: PoolSpec, listenerId: s
       insertPool(changes, pool, id);
       return change(changes, { loadBalancerId, id }, [
         mutate(LoadBalancerTable, byUuid(loadBalancerId), [['pools', 'insert', [id]]]),
-        ...(listener === undefined ? [] : patchListener(listener, { defaultPoolId: id }, changes.now)),
+        ...(listener === undefined ? [] : patchListener(listener, { attributes: listener, poolId: id }, changes.now)),
       ]);
     },
     landed: (model) => findPool(model, id) !== undefined,
@@ -136,7 +144,8 @@ export function updatePool(id: string, patch: PoolPatch): Write {
   return {
     plan: (changes) => {
       const { loadBalancer, pool } = requirePool(changes.model, id);
-      const operations = patchPool(pool, checkPoolPatch(loadBalancer.placement, patch), changes.now);
+      const next = patchedPool(poolContext(changes.model, loadBalancer), pool, patch);
+      const operations = patchPool(pool, next, changes.now);
       return change(changes, { loadBalancerId: loadBalancer.id, id }, operations);
     },
   };
@@ -174,7 +183,8 @@ export function updateMember(poolId: string, id: string, patch: MemberPatch): Wr
   return {
     plan: (changes) => {
       const { loadBalancer, member } = requireMember(changes.model, poolId, id);
-      const operations = patchMember(member, checkMemberPatch(patch), changes.now);
+      const next = patchedMember(poolContext(changes.model, loadBalancer), member, patch);
+      const operations = patchMember(member, next, changes.now);
       return change(changes, { loadBalancerId: loadBalancer.id, id }, operations);
     },
   };
@@ -189,6 +199,44 @@ export function deleteMember(poolId: string, id: string): Write {
       ]);
     },
     landed: (model) => !hasMember(model, poolId, id),
+  };
+}
+
+export function createHealthMonitor(poolId: string, spec: HealthMonitorSpec): Write {
+  const id = randomUUID();
+  return {
+    plan: (changes) => {
+      const { loadBalancer, pool } = requirePool(changes.model, poolId);
+      requireNoHealthMonitor(pool);
+      insertHealthMonitor(changes, draftHealthMonitor(loadBalancer.placement, spec), id);
+      return change(changes, { loadBalancerId: loadBalancer.id, id }, [
+        update(PoolTable, byUuid(poolId), { health_monitor: id }),
+      ]);
+    },
+    landed: (model) => findHealthMonitor(model, id) !== undefined,
+  };
+}
+
+export function updateHealthMonitor(id: string, patch: HealthMonitorPatch): Write {
+  return {
+    plan: (changes) => {
+      const { loadBalancer, healthMonitor } = requireHealthMonitor(changes.model, id);
+      const next = patchedHealthMonitor(healthMonitor, patch);
+      const operations = patchHealthMonitor(healthMonitor, next, changes.now);
+      return change(changes, { loadBalancerId: loadBalancer.id, id }, operations);
+    },
+  };
+}
+
+export function deleteHealthMonitor(id: string): Write {
+  return {
+    plan: (changes) => {
+      const { loadBalancer, pool } = requireHealthMonitor(changes.model, id);
+      return change(changes, { loadBalancerId: loadBalancer.id, id }, [
+        update(PoolTable, byUuid(pool.id), { health_monitor: undefined }),
+      ]);
+    },
+    landed: (model) => findHealthMonitor(model, id) === undefined,
   };
 }
 

@@ -1,56 +1,74 @@
 /** Changes of attributes as update operations. Each answers nothing to do when the object already is so. */
-import type { ListenerPatch, LoadBalancerPatch, MemberPatch, PoolPatch } from '../../model/specs.ts';
-import type { Listener, LoadBalancer, Member, Pool } from '../../model/types.ts';
+import type {
+  FlavorDraft,
+  FlavorProfileDraft,
+  HealthMonitorDraft,
+  ListenerAttributes,
+  LoadBalancerAttributes,
+  MemberDraft,
+  PoolAttributes,
+} from '../../model/drafts.ts';
+import type { Flavor, FlavorProfile, HealthMonitor, Listener, LoadBalancer, Member, Pool } from '../../model/types.ts';
 import { byUuid, type Operation, update } from '../../ovsdb/index.ts';
-import { ListenerTable, LoadBalancerTable, MemberTable, PoolTable } from '../rows.ts';
+import {
+  changedColumns,
+  flavorColumns,
+  flavorProfileColumns,
+  healthMonitorColumns,
+  listenerColumns,
+  loadBalancerColumns,
+  memberColumns,
+  poolColumns,
+} from '../columns.ts';
+import {
+  FlavorProfileTable,
+  FlavorTable,
+  HealthMonitorTable,
+  ListenerTable,
+  LoadBalancerTable,
+  MemberTable,
+  PoolTable,
+} from '../rows.ts';
 
-export function patchLoadBalancer(loadBalancer: LoadBalancer, patch: LoadBalancerPatch): readonly Operation[] {
-  if (!differs(loadBalancer, patch)) return [];
-  return [update(LoadBalancerTable, byUuid(loadBalancer.id), common(loadBalancer, patch))];
+export function patchLoadBalancer(old: LoadBalancer, next: LoadBalancerAttributes): readonly Operation[] {
+  const row = changedColumns(loadBalancerColumns(old), loadBalancerColumns(next));
+  return row === undefined ? [] : [update(LoadBalancerTable, byUuid(old.id), row)];
 }
 
-/** `now` becomes the time of the listener's last change. */
-export function patchListener(listener: Listener, patch: ListenerPatch, now: string): readonly Operation[] {
-  const { defaultPoolId, ...rest } = patch;
-  const poolId = defaultPoolId === undefined ? listener.defaultPool?.id : (defaultPoolId ?? undefined);
-  if (!differs(listener, rest) && poolId === listener.defaultPool?.id) return [];
-  const row = { ...common(listener, rest), default_pool: poolId, updated_at: now };
-  return [update(ListenerTable, byUuid(listener.id), row)];
+/** `now` becomes the time of the listener's last change, as in all below. */
+export function patchListener(
+  old: Listener,
+  next: { readonly attributes: ListenerAttributes; readonly poolId: string | undefined },
+  now: string,
+): readonly Operation[] {
+  const row = changedColumns(
+    { ...listenerColumns(old), default_pool: old.defaultPool?.id },
+    { ...listenerColumns(next.attributes), default_pool: next.poolId },
+  );
+  return row === undefined ? [] : [update(ListenerTable, byUuid(old.id), { ...row, updated_at: now })];
 }
 
-/** `now` becomes the time of the pool's last change. */
-export function patchPool(pool: Pool, patch: PoolPatch, now: string): readonly Operation[] {
-  if (!differs(pool, patch)) return [];
-  const row = { ...common(pool, patch), lb_algorithm: patch.algorithm ?? pool.algorithm, updated_at: now };
-  return [update(PoolTable, byUuid(pool.id), row)];
+export function patchPool(old: Pool, next: PoolAttributes, now: string): readonly Operation[] {
+  const row = changedColumns(poolColumns(old), poolColumns(next));
+  return row === undefined ? [] : [update(PoolTable, byUuid(old.id), { ...row, updated_at: now })];
 }
 
-/** `now` becomes the time of the member's last change. */
-export function patchMember(member: Member, patch: MemberPatch, now: string): readonly Operation[] {
-  if (!differs(member, patch)) return [];
-  const row = {
-    name: patch.name ?? member.name,
-    weight: patch.weight ?? member.weight,
-    admin_state_up: patch.adminStateUp ?? member.adminStateUp,
-    updated_at: now,
-  };
-  return [update(MemberTable, byUuid(member.id), row)];
+export function patchMember(old: Member, next: MemberDraft, now: string): readonly Operation[] {
+  const row = changedColumns(memberColumns(old), memberColumns(next));
+  return row === undefined ? [] : [update(MemberTable, byUuid(old.id), { ...row, updated_at: now })];
 }
 
-interface Described {
-  readonly name: string;
-  readonly description: string;
-  readonly adminStateUp: boolean;
+export function patchHealthMonitor(old: HealthMonitor, next: HealthMonitorDraft, now: string): readonly Operation[] {
+  const row = changedColumns(healthMonitorColumns(old), healthMonitorColumns(next));
+  return row === undefined ? [] : [update(HealthMonitorTable, byUuid(old.id), { ...row, updated_at: now })];
 }
 
-function common(object: Described, patch: { readonly [K in keyof Described]?: Described[K] | undefined }) {
-  return {
-    name: patch.name ?? object.name,
-    description: patch.description ?? object.description,
-    admin_state_up: patch.adminStateUp ?? object.adminStateUp,
-  };
+export function patchFlavorProfile(old: FlavorProfile, next: FlavorProfileDraft): readonly Operation[] {
+  const row = changedColumns(flavorProfileColumns(old), flavorProfileColumns(next));
+  return row === undefined ? [] : [update(FlavorProfileTable, byUuid(old.id), row)];
 }
 
-function differs<T extends object>(object: T, patch: { readonly [K in keyof T]?: T[K] | undefined }): boolean {
-  return (Object.keys(patch) as (keyof T)[]).some((key) => patch[key] !== undefined && patch[key] !== object[key]);
+export function patchFlavor(old: Flavor, next: FlavorDraft): readonly Operation[] {
+  const row = changedColumns(flavorColumns(old), flavorColumns(next));
+  return row === undefined ? [] : [update(FlavorTable, byUuid(old.id), row)];
 }

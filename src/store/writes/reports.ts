@@ -3,11 +3,21 @@ import { randomUUID } from 'node:crypto';
 import { contains, familyOf, isHostAddress, parseCidr, parseRange, rangeAddresses } from '../../model/addresses.ts';
 import { ModelError } from '../../model/errors.ts';
 import { requireHost, requireNetwork } from '../../model/lookup.ts';
-import type { BalancerState, HostStatus, Model, Network } from '../../model/types.ts';
+import type { BalancerState, HostStatus, Model, Network, Observation } from '../../model/types.ts';
 import { byUuid, commit, insert, mutate, type Operation, update, wait } from '../../ovsdb/index.ts';
 import type { AddressTable } from '../addresses.ts';
 import { timestamp } from '../change-set.ts';
-import { BalancerAddressTable, BalancerTable, HostTable, LoadBalancerTable, NetworkTable } from '../rows.ts';
+import { observationChanges, observationColumns } from '../observations.ts';
+import {
+  BalancerAddressTable,
+  BalancerTable,
+  HostTable,
+  LoadBalancerTable,
+  NetworkTable,
+  ObservationTable,
+  type Rows,
+  VirtualMachineTable,
+} from '../rows.ts';
 import { waitForRows } from '../wait-for-rows.ts';
 import type { Draft } from '../writer.ts';
 
@@ -70,6 +80,40 @@ export function setBalancerState(model: Model, report: BalancerReport): Draft<vo
   if (balancer.state === state && balancer.error === error && balancer.generation === generation) return DONE;
   const since = balancer.state === state ? balancer.since : timestamp(now);
   return { operations: [update(BalancerTable, byUuid(id), { state, error, generation, since })], result: undefined };
+}
+
+export type VirtualMachineReport = Omit<BalancerReport, 'generation'>;
+
+export function setVirtualMachineState(model: Model, report: VirtualMachineReport): Draft<void> {
+  const { id, state, error, now } = report;
+  const machine = model.virtualMachines.get(id);
+  if (machine === undefined) throw new ModelError('not-found', `Virtual machine ${id} not found.`);
+  if (machine.state === state && machine.error === error) return DONE;
+  const since = machine.state === state ? machine.since : timestamp(now);
+  return { operations: [update(VirtualMachineTable, byUuid(id), { state, error, since })], result: undefined };
+}
+
+/** Writes only keys that differ. */
+export function setObservation(
+  model: Model,
+  report: { readonly balancerId: string; readonly observation: Observation; readonly rows: Rows },
+): Draft<void> {
+  const { balancerId, observation, rows } = report;
+  if (!model.balancers.has(balancerId)) throw new ModelError('not-found', `Balancer ${balancerId} not found.`);
+  const rowId = rows.balancers.get(balancerId)?.observation;
+  const known = model.observations.get(balancerId);
+  if (rowId !== undefined && known !== undefined) {
+    return { operations: observationChanges(rowId, known, observation), result: undefined };
+  }
+  const id = randomUUID();
+  return {
+    operations: [
+      waitForRows(BalancerTable, byUuid(balancerId), [balancerId]),
+      insert(ObservationTable, observationColumns(observation), { uuid: id }),
+      update(BalancerTable, byUuid(balancerId), { observation: id }),
+    ],
+    result: undefined,
+  };
 }
 
 export function setHostStatus(model: Model, hostId: string, status: Partial<HostStatus>): Draft<void> {

@@ -1,0 +1,116 @@
+import { requireOption } from '../capabilities.ts';
+import { HEALTH_MONITOR_DEFAULTS } from '../defaults.ts';
+import type { HealthMonitorDraft } from '../drafts.ts';
+import { ModelError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { HealthMonitorPatch, HealthMonitorSpec } from '../specs.ts';
+import type { HealthMonitor, HttpCheck, MonitorType, Placement, Pool } from '../types.ts';
+import { MONITOR_TYPES } from '../types.ts';
+import { flag, given, integer, invalidField, oneOf, text } from './fields.ts';
+
+const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'TRACE', 'OPTIONS', 'CONNECT', 'PATCH'] as const;
+const HTTP_VERSIONS = ['1.0', '1.1'] as const;
+/** The characters of RFC 3986 in path and query. */
+const URL_PATH = /^\/[A-Za-z0-9._~:/?@!$&'()*+,;=%-]*$/;
+const CODE = '[1-5][0-9]{2}';
+const EXPECTED_CODES = new RegExp(`^(?:${CODE}-${CODE}|${CODE}(?:, ?${CODE})*)$`);
+const DOMAIN_NAME =
+  /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
+const SECONDS = { min: 1, max: LIMITS.maxMonitorSeconds };
+const RETRIES = { min: 1, max: LIMITS.maxMonitorRetries };
+
+const HTTP_FIELDS = {
+  method: 'http_method',
+  urlPath: 'url_path',
+  expectedCodes: 'expected_codes',
+  version: 'http_version',
+  domainName: 'domain_name',
+} as const satisfies Record<keyof HttpCheck, string>;
+
+type HttpSpec = NonNullable<HealthMonitorSpec['http']>;
+
+/** Checks a new health monitor. Throws ModelError('invalid' | 'unsupported'). */
+export function draftHealthMonitor(placement: Placement, spec: HealthMonitorSpec): HealthMonitorDraft {
+  const type = oneOf('type', spec.type, MONITOR_TYPES);
+  requireOption(placement, 'healthmonitor', type);
+  const delaySeconds = integer('delay', spec.delaySeconds, SECONDS);
+  const timeoutSeconds = integer('timeout', spec.timeoutSeconds, SECONDS);
+  const maxRetries = integer('max_retries', spec.maxRetries, RETRIES);
+  return merged({ ...HEALTH_MONITOR_DEFAULTS, type, delaySeconds, timeoutSeconds, maxRetries }, spec);
+}
+
+/** Throws ModelError('conflict') when the pool has a health monitor. */
+export function requireNoHealthMonitor(pool: Pool): void {
+  if (pool.healthMonitor !== undefined) throw new ModelError('conflict', 'This pool already has a health monitor');
+}
+
+/** What a health monitor will be after a change. Throws ModelError('invalid'). */
+export function patchedHealthMonitor(healthMonitor: HealthMonitor, patch: HealthMonitorPatch): HealthMonitorDraft {
+  return merged(healthMonitor, patch);
+}
+
+/** `base` with what was given in its place, checked. */
+function merged(base: HealthMonitorDraft, patch: HealthMonitorPatch): HealthMonitorDraft {
+  return {
+    type: base.type,
+    name: given(patch.name, base.name, (value) => text('name', value)),
+    delaySeconds: given(patch.delaySeconds, base.delaySeconds, (value) => integer('delay', value, SECONDS)),
+    timeoutSeconds: given(patch.timeoutSeconds, base.timeoutSeconds, (value) => integer('timeout', value, SECONDS)),
+    maxRetries: given(patch.maxRetries, base.maxRetries, (value) => integer('max_retries', value, RETRIES)),
+    maxRetriesDown: given(patch.maxRetriesDown, base.maxRetriesDown, (value) =>
+      integer('max_retries_down', value, RETRIES),
+    ),
+    http: given(patch.http, base.http, (value) => httpCheck(base, value)),
+    adminStateUp: given(patch.adminStateUp, base.adminStateUp, (value) => flag('admin_state_up', value, true)),
+  };
+}
+
+/** Null stands for the default. */
+function httpCheck({ type, http: base }: { readonly type: MonitorType; readonly http: HttpCheck }, spec: HttpSpec) {
+  const isHttp = type === 'HTTP' || type === 'HTTPS';
+  for (const field of Object.keys(HTTP_FIELDS) as (keyof HttpCheck)[]) {
+    if (!isHttp && spec[field] !== undefined && spec[field] !== null) {
+      throw new ModelError(
+        'invalid',
+        `${HTTP_FIELDS[field]} is not a valid option for health monitors of type ${type}`,
+      );
+    }
+  }
+  const or = <T, U>(value: T | null | undefined, now: U, byDefault: U, check: (value: T) => U): U =>
+    given(value, now, (one) => (one === null ? byDefault : check(one)));
+  const defaults = HEALTH_MONITOR_DEFAULTS.http;
+  const http: HttpCheck = {
+    method: or(spec.method, base.method, defaults.method, (value) => oneOf('http_method', value, HTTP_METHODS)),
+    urlPath: or(spec.urlPath, base.urlPath, defaults.urlPath, urlPath),
+    expectedCodes: or(spec.expectedCodes, base.expectedCodes, defaults.expectedCodes, expectedCodes),
+    version: or<HttpCheck['version'], HttpCheck['version']>(spec.version, base.version, defaults.version, (value) =>
+      oneOf('http_version', value, HTTP_VERSIONS),
+    ),
+    domainName: or(spec.domainName, base.domainName, undefined, domainName),
+  };
+  if (http.domainName !== undefined && http.version !== '1.1') {
+    throw new ModelError('invalid', 'Validation failure: domain_name can only be specified with http_version 1.1');
+  }
+  return http;
+}
+
+function urlPath(value: string): string {
+  if (URL_PATH.test(text('url_path', value))) return value;
+  throw invalidField('url_path', value, 'Value should be a URL path that begins with /');
+}
+
+function expectedCodes(value: string): string {
+  const codes = text('expected_codes', value);
+  const [from, to] = codes.split('-').map(Number);
+  if (EXPECTED_CODES.test(codes) && (to === undefined || from! <= to)) return codes.replaceAll(' ', '');
+  throw invalidField(
+    'expected_codes',
+    value,
+    'Value should be a status code, a list like 200,202 or a range like 200-204',
+  );
+}
+
+function domainName(value: string): string {
+  if (typeof value === 'string' && DOMAIN_NAME.test(value)) return value;
+  throw invalidField('domain_name', value, 'Value should be a domain name');
+}

@@ -1,0 +1,91 @@
+import { requireMembers, requireOption } from '../capabilities.ts';
+import { MEMBER_DEFAULTS } from '../defaults.ts';
+import type { MemberDraft } from '../drafts.ts';
+import { ModelError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import type { MemberPatch, MemberSpec } from '../specs.ts';
+import type { Member } from '../types.ts';
+import { address, bounded, flag, given, integer, text, transportPort } from './fields.ts';
+import { blocksOf, label, type PoolContext, requirePlace, vipsOf } from './site.ts';
+
+/** Checks members that are to join `existing` in one pool. Throws ModelError('invalid' | 'conflict' | 'unsupported'). */
+export function draftMembers(
+  context: PoolContext,
+  specs: readonly MemberSpec[],
+  existing: readonly Member[],
+): readonly MemberDraft[] {
+  if (specs.length === 0) return [];
+  bounded(specs.length + existing.length, LIMITS.membersPerPool, 'members of a pool');
+  requireMembers(context.placement, specs.length + existing.length);
+  const requireAddress = addressCheck(context);
+  const taken = new Set(existing.map(endpoint));
+  return specs.map((spec) => {
+    const where = {
+      address: address('address', spec.address),
+      protocolPort: transportPort('protocol_port', spec.protocolPort),
+    };
+    const draft = merged(context, { ...MEMBER_DEFAULTS, ...where }, spec);
+    requireAddress(draft.address, 'member address');
+    if (draft.monitorAddress !== undefined) requireAddress(draft.monitorAddress, 'monitor address');
+    if (taken.has(endpoint(draft))) {
+      throw new ModelError(
+        'conflict',
+        `Another member on this pool is already using ip ${draft.address} on protocol_port ${draft.protocolPort}`,
+      );
+    }
+    taken.add(endpoint(draft));
+    return draft;
+  });
+}
+
+/** What identifies a member within its pool. */
+export function endpoint(member: Pick<Member, 'address' | 'protocolPort'>): string {
+  return `${member.address} ${member.protocolPort}`;
+}
+
+/** What a member will be after a change. Throws ModelError('invalid' | 'conflict' | 'unsupported'). */
+export function patchedMember(context: PoolContext, member: Member, patch: MemberPatch): MemberDraft {
+  const next = merged(context, member, patch);
+  if (next.monitorAddress !== undefined && next.monitorAddress !== member.monitorAddress) {
+    addressCheck(context)(next.monitorAddress, 'monitor address');
+  }
+  return next;
+}
+
+/** `base` with what was given in its place, checked. */
+function merged({ placement }: PoolContext, base: MemberDraft, patch: MemberPatch): MemberDraft {
+  const next: MemberDraft = {
+    address: base.address,
+    protocolPort: base.protocolPort,
+    name: given(patch.name, base.name, (value) => text('name', value)),
+    weight: given(patch.weight, base.weight, (value) => integer('weight', value, { min: 0, max: LIMITS.maxWeight })),
+    backup: given(patch.backup, base.backup, (value) => flag('backup', value, false)),
+    monitorAddress: given(patch.monitorAddress, base.monitorAddress, (value) =>
+      value === null ? undefined : address('monitor_address', value),
+    ),
+    monitorPort: given(patch.monitorPort, base.monitorPort, (value) =>
+      value === null ? undefined : transportPort('monitor_port', value),
+    ),
+    adminStateUp: given(patch.adminStateUp, base.adminStateUp, (value) => flag('admin_state_up', value, true)),
+  };
+  if (next.backup) requireOption(placement, 'attributes', 'backup');
+  if (next.monitorAddress !== undefined) requireOption(placement, 'attributes', 'monitor_address');
+  if (next.monitorPort !== undefined) requireOption(placement, 'attributes', 'monitor_port');
+  return next;
+}
+
+/** A check that an address is one that a machine of the network may have, and no VIP. */
+function addressCheck(context: PoolContext): (address: string, what: string) => void {
+  const blocks = blocksOf(context.network);
+  const vips = vipsOf(context.model, context.network.id);
+  return (candidate, role) => {
+    const what = `${role} ${candidate}`;
+    if (candidate === '169.254.169.254') {
+      throw new ModelError('invalid', `${candidate} is not a valid option for ${role}`);
+    }
+    requirePlace(blocks, candidate, what);
+    const holder = vips.get(candidate);
+    if (holder !== undefined) throw new ModelError('conflict', `${what} is the VIP of load balancer ${label(holder)}`);
+    if (context.vips.includes(candidate)) throw new ModelError('conflict', `${what} is the load balancer's own VIP`);
+  };
+}
