@@ -8,9 +8,14 @@ import { namespaceFile } from './names.ts';
 const COMMAND_TIMEOUT_MS = 10_000;
 
 /** Runs a program to its end; resolves to its output. Throws AgentError('command-failed') with what it said. */
-export function run(file: string, args: readonly string[], input = ''): Promise<string> {
+export function run(
+  file: string,
+  args: readonly string[],
+  input = '',
+  timeoutMs: number = COMMAND_TIMEOUT_MS,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const options = { timeout: COMMAND_TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: 16 << 20 } as const;
+    const options = { timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 16 << 20 } as const;
     const child = execFile(file, args, options, (error, stdout, stderr) => {
       if (error === null) return resolve(stdout);
       const said = (stderr || error.message).trim().replaceAll('\n', '; ').slice(0, 400);
