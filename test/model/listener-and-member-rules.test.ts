@@ -1,18 +1,17 @@
 import { expect } from 'chai';
-import { EMPTY_MODEL } from '../../src/model/lookup.ts';
+import { MEMBER_DEFAULTS } from '../../src/model/defaults.ts';
 import type { MemberSpec } from '../../src/model/specs.ts';
-import type { Algorithm, Placement } from '../../src/model/types.ts';
+import { ALGORITHMS, type Algorithm, PLACEMENTS, type Placement } from '../../src/model/types.ts';
 import {
-  checkListenerPatch,
-  checkMemberPatch,
-  checkPoolPatch,
   draftListener,
   draftMembers,
-  draftPool,
   draftPoolFor,
+  patchedListener,
+  patchedMember,
+  patchedPool,
   poolContext,
 } from '../../src/model/validate.ts';
-import { blue, listener, loadBalancer, member, modelOf, pool } from './fixtures.ts';
+import { listener, loadBalancer, member, modelOf, pool } from './fixtures.ts';
 import { expectModelError } from './model-error.ts';
 
 const web = loadBalancer('web', { pools: [pool('p', [member('10.0.0.21')])] });
@@ -70,7 +69,7 @@ describe('listener and pool rules', () => {
       "a patch to another's pool",
       'not-found',
       'Pool pool-p0 not found.',
-      () => checkListenerPatch(some, { defaultPoolId: 'pool-p0' }),
+      () => patchedListener(model, { loadBalancer: some, listener: some.listeners[0]! }, { defaultPoolId: 'pool-p0' }),
     ],
     [
       'a second default pool',
@@ -94,44 +93,54 @@ describe('listener and pool rules', () => {
       'a pool patch beyond the placement',
       'unsupported',
       'lb_algorithm ROUND_ROBIN',
-      () => checkPoolPatch('switch', { algorithm: 'ROUND_ROBIN' }),
+      () => patchedPool(poolContext(model, some), p, { algorithm: 'ROUND_ROBIN' }),
     ],
     [
       'a flag that is none',
       'invalid',
       'admin_state_up',
-      () => checkMemberPatch({ adminStateUp: 'yes' as unknown as boolean }),
+      () => patchedMember(poolContext(model, some), member('10.0.0.21'), { adminStateUp: 'yes' as unknown as boolean }),
     ],
   ];
   for (const [why, code, message, run] of cases) it(`refuses ${why}`, () => expectModelError(run, { code, message }));
 
-  it('answers only what a patch gives', () => {
-    expect(checkListenerPatch(some, {})).to.deep.equal({});
-    expect(checkListenerPatch(some, { name: 'n', defaultPoolId: null })).to.deep.equal({
-      name: 'n',
-      defaultPoolId: null,
+  it('changes what a patch gives and nothing else', () => {
+    const [first] = some.listeners;
+    const of = { loadBalancer: some, listener: first! };
+    const { id: _id, key: _key, createdAt: _c, updatedAt: _u, defaultPool: _p, ...attributes } = first!;
+    expect(patchedListener(model, of, {})).to.deep.equal({ attributes, poolId: 'pool-p' });
+    expect(patchedListener(model, of, { name: 'n', defaultPoolId: null })).to.deep.equal({
+      attributes: { ...attributes, name: 'n' },
+      poolId: undefined,
     });
-    expect(checkPoolPatch('namespace', { algorithm: 'ROUND_ROBIN' })).to.deep.equal({ algorithm: 'ROUND_ROBIN' });
-    expect(checkMemberPatch({ weight: 0, adminStateUp: false })).to.deep.equal({ weight: 0, adminStateUp: false });
+    const context = { ...poolContext(model, some), placement: 'namespace' as const };
+    expect(patchedPool(context, p, { algorithm: 'ROUND_ROBIN' })).to.include({ algorithm: 'ROUND_ROBIN', name: 'p' });
+    expect(patchedMember(context, member('10.0.0.21'), { weight: 0, adminStateUp: false })).to.include({
+      address: '10.0.0.21',
+      weight: 0,
+      adminStateUp: false,
+    });
   });
 });
 
 describe('placement capabilities', () => {
+  const outside: readonly Algorithm[] = ALGORITHMS;
   const served: Readonly<Record<Placement, readonly Algorithm[]>> = {
     switch: ['SOURCE_IP_PORT', 'SOURCE_IP'],
-    namespace: ['ROUND_ROBIN', 'SOURCE_IP'],
+    namespace: outside,
+    container: outside,
+    vm: outside,
   };
-  for (const placement of ['switch', 'namespace'] as const) {
-    for (const algorithm of ['SOURCE_IP_PORT', 'SOURCE_IP', 'ROUND_ROBIN'] as const) {
-      const other = placement === 'switch' ? 'namespace' : 'switch';
-      const draft = () => draftPool({ model: EMPTY_MODEL, network: blue, placement }, { algorithm });
+  for (const placement of PLACEMENTS) {
+    for (const algorithm of ALGORITHMS) {
+      const draft = () => draftPoolFor(inUse, loadBalancer('new', { placement }), { algorithm }).pool;
       if (served[placement].includes(algorithm)) {
         it(`${placement} serves ${algorithm}`, () => expect(draft().algorithm).to.equal(algorithm));
       } else {
-        it(`${placement} refuses ${algorithm} and names ${other}`, () =>
+        it(`${placement} refuses ${algorithm} and names those that serve it`, () =>
           expectModelError(draft, {
             code: 'unsupported',
-            message: `Provider '${placement}' does not support a requested option: lb_algorithm ${algorithm} (${other} does)`,
+            message: `Provider '${placement}' does not support a requested option: lb_algorithm ${algorithm} (namespace, container, vm do)`,
           }));
       }
     }
@@ -144,7 +153,7 @@ describe('member rules', () => {
 
   it('fills in defaults', () => {
     expect(draftMembers(context, [{ address: 'FD00::0022', protocolPort: 80 }], [])).to.deep.equal([
-      { name: '', address: 'fd00::22', protocolPort: 80, weight: 1, adminStateUp: true },
+      { ...MEMBER_DEFAULTS, address: 'fd00::22', protocolPort: 80 },
     ]);
   });
 
@@ -212,7 +221,8 @@ describe('member rules', () => {
     expect(draftMembers(context, specs.slice(0, 256), [])).to.have.length(256);
     expectModelError(() => draftMembers(context, specs.slice(0, 257), []), {
       code: 'unsupported',
-      message: "Provider 'switch' does not support a requested option: a pool of 257 members (namespace does)",
+      message:
+        "Provider 'switch' does not support a requested option: a pool of 257 members (namespace, container, vm do)",
     });
     expectModelError(() => draftMembers(context, specs, [member('10.0.0.23')]), {
       code: 'conflict',

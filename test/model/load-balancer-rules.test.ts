@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { LOAD_BALANCER_DEFAULTS } from '../../src/model/defaults.ts';
 import type { LoadBalancerSpec, PoolSpec } from '../../src/model/specs.ts';
 import type { ListenerProtocol, Model, Placement } from '../../src/model/types.ts';
 import { draftLoadBalancer, requireNoChildren } from '../../src/model/validate.ts';
@@ -17,13 +18,12 @@ describe('load balancer rules', () => {
   it('fills in defaults, makes text canonical and puts IPv4 first', () => {
     const draft = draftLoadBalancer(inUse, { network: 'blue', vips: ['FD00:0::100', '10.0.0.101'] });
     expect(draft).to.deep.equal({
-      name: '',
-      description: '',
+      ...LOAD_BALANCER_DEFAULTS,
       owner: '',
       network: blue,
       vips: ['10.0.0.101', 'fd00::100'],
       placement: 'switch',
-      adminStateUp: true,
+      flavorId: undefined,
       listeners: [],
       pools: [],
     });

@@ -140,7 +140,7 @@ describe('store operations', () => {
     });
     await expectModelRejection(store().createPool(id, { algorithm: 'ROUND_ROBIN' }), {
       code: 'unsupported',
-      message: 'namespace does',
+      message: 'namespace, container, vm do',
     });
     await expectModelRejection(store().deleteNetwork('blue'), { code: 'conflict', message: 'first' });
     expect(store().model).to.equal(before);
