@@ -60,7 +60,8 @@ export function viewOf(loadBalancers: readonly LoadBalancer[], neighbours: Neigh
     hostId: 'host',
     ports,
     uplinks: [{ ofport: 1, tag: undefined }],
-    balancers: loadBalancers.map((one) => ({ loadBalancer: one, ownerKey: 0, sandbox: undefined })),
+    strays: [],
+    balancers: loadBalancers.map((one) => ({ loadBalancer: one, ownerKey: 0, plug: undefined, state: 'ready' })),
     neighbour: (_network, address) => neighbours[address],
     addresses: () => [],
   };

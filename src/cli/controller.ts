@@ -12,6 +12,7 @@ interface Flags extends DaemonFlags {
   readonly allowRemote?: boolean;
   readonly hosts?: readonly string[];
   readonly linger: number;
+  readonly announce: number;
   readonly audit: number;
 }
 
@@ -24,6 +25,7 @@ export function addControllerCommand(program: Command, io: Io): void {
     .option('--allow-remote', 'let --api be an address that other machines reach: there is no authentication')
     .option('--hosts <name,…>', 'keep only these hosts (default: all)', commaList)
     .option('--linger <seconds>', 'how long a balancer outlives the last client on its host', seconds, 5)
+    .option('--announce <seconds>', 'how often VMs are told the MACs of VIPs in lookup mode announce', seconds, 30)
     .option('--audit <seconds>', 'how often every switch is read back and repaired', seconds, 60)
     .action(async (flags: Flags) => {
       const options = controllerOptions(flags);
@@ -34,7 +36,7 @@ export function addControllerCommand(program: Command, io: Io): void {
 
 /** Throws UsageError. */
 export function controllerOptions(flags: Flags): ControllerOptions {
-  const { db = [], hosts = [], stateDir, api, allowRemote = false, linger, audit } = flags;
+  const { db = [], hosts = [], stateDir, api, allowRemote = false, linger, announce, audit } = flags;
   try {
     parseApiAddress(api, { allowRemote });
   } catch (error) {
@@ -45,6 +47,7 @@ export function controllerOptions(flags: Flags): ControllerOptions {
     ...daemonOptions(flags),
     ...{ db, hosts, stateDir, apiAddress: api, allowRemoteApi: allowRemote },
     lingerMs: linger * 1000,
+    announceMs: announce * 1000,
     auditMs: audit * 1000,
   };
 }

@@ -13,6 +13,7 @@ import type { Host, Model } from '../model/types.ts';
 import { probeMac } from '../model/vip-mac.ts';
 import type { Desired, SharedEntries } from '../pipeline/desired.ts';
 import { describeContents, describeDifference, type SwitchContents } from '../pipeline/text.ts';
+import { addressesOf } from '../pipeline/ways.ts';
 import type { ModelChange, Store } from '../store/types.ts';
 import { type Coalesced, coalesce } from './coalesce.ts';
 import { ManagedHost } from './managed-host.ts';
@@ -22,7 +23,7 @@ import type { ClassifiedPort } from './ports.ts';
 
 export interface ControllerInit {
   readonly store: Store;
-  readonly options: Pick<ControllerOptions, 'hosts' | 'tls' | 'lingerMs' | 'auditMs'>;
+  readonly options: Pick<ControllerOptions, 'hosts' | 'tls' | 'lingerMs' | 'announceMs' | 'auditMs'>;
   readonly logger: Logger;
 }
 
@@ -77,6 +78,11 @@ export class Controller {
   /** VM ports of all hosts, as last seen. */
   *ports(): Generator<ClassifiedPort & { readonly host: Host }, void> {
     for (const { host, ports } of this.#hosts.values()) for (const port of ports) yield { ...port, host };
+  }
+
+  /** How long a balancer took until it served; see ManagedHost. */
+  readyMs(hostId: string, loadBalancerId: string): number | undefined {
+    return this.#hosts.get(hostId)?.readyMs(loadBalancerId);
   }
 
   /** The host's desired flows and groups in ovs-ofctl syntax. Throws ModelError when this controller does not keep it. */
@@ -136,23 +142,14 @@ export class Controller {
   }
 
   #modelChanged(change: ModelChange): void {
-    let onlyStatus = change.hosts.size > 0;
     for (const id of change.hosts) {
       const [old, now] = [change.previous.hosts.get(id), change.model.hosts.get(id)];
-      const same = old?.remote === now?.remote && old?.bridge === now?.bridge && old?.name === now?.name;
-      if (same) continue;
-      onlyStatus = false;
+      if (old?.remote === now?.remote && old?.bridge === now?.bridge && old?.name === now?.name) continue;
       this.#removeHost(id);
       if (now !== undefined) this.#addHost(now);
     }
-    const rest =
-      change.networks.size +
-      change.ports.size +
-      change.loadBalancers.size +
-      change.balancers.size +
-      change.neighbours.size;
-    if (onlyStatus && rest === 0 && !change.addresses && change.previous.generation === change.model.generation) return;
-    for (const id of this.#hosts.keys()) this.#refreshSoon(id);
+    const touched = hostsTouched(change);
+    for (const id of this.#hosts.keys()) if (touched === 'all' || touched.has(id)) this.#refreshSoon(id);
   }
 
   #hostChanged(id: string): void {
@@ -204,7 +201,7 @@ export class Controller {
     const wanted = new Map<string, Wanted & { readonly hosts: string[] }>();
     for (const managed of this.#hosts.values()) {
       for (const { network, pools } of managed.present) {
-        for (const { address } of pools.flatMap((pool) => pool.members)) {
+        for (const address of pools.flatMap((pool) => pool.members.flatMap(addressesOf))) {
           const key = `${network.id} ${address}`;
           const known = wanted.get(key);
           const mac = model.neighbours.get(network.id)?.[address];
@@ -242,6 +239,15 @@ export class Controller {
       });
     }
   }
+}
+
+/** Whose state may be another one now. What hosts and balancers report of themselves is nobody else's business. */
+function hostsTouched({ previous, model, ...change }: ModelChange): ReadonlySet<string> | 'all' {
+  const { networks, ports, loadBalancers, neighbours, addresses } = change;
+  const isShared = networks.size + ports.size + loadBalancers.size + neighbours.size > 0 || addresses;
+  if (isShared || previous.generation !== model.generation) return 'all';
+  const hosts = [...change.balancers].map((id) => (model.balancers.get(id) ?? previous.balancers.get(id))?.hostId);
+  return new Set(hosts.filter((id) => id !== undefined));
 }
 
 function contentsOf({ flows, groups }: Pick<Desired, 'flows' | 'groups'>): SwitchContents {

@@ -4,6 +4,7 @@
  */
 import type { LoadBalancer, Model } from '../model/types.ts';
 import { type ClassifiedPort, mayUse } from './ports.ts';
+import { balancersOn } from './rows.ts';
 
 export interface Lifecycle {
   /**
@@ -31,8 +32,7 @@ export function createLifecycle({ hostId, lingerMs, onDue, now = () => performan
   let timer: NodeJS.Timeout | undefined;
 
   function inherit(model: Model): Map<string, number | undefined> {
-    const here = [...model.balancers.values()].filter((balancer) => balancer.hostId === hostId);
-    return new Map(here.map((balancer) => [balancer.loadBalancerId, undefined]));
+    return new Map([...balancersOn(model, hostId).keys()].map((id) => [id, undefined]));
   }
 
   return {

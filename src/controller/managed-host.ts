@@ -2,22 +2,24 @@
 import type { Logger } from 'pino';
 import { HostKeeper } from '../host/host.ts';
 import { EMPTY_INVENTORY } from '../host/inventory.ts';
-import { familyOf } from '../model/addresses.ts';
-import { ModelError } from '../model/errors.ts';
-import type { Balancer, Host, HostStatus, LoadBalancer, Model } from '../model/types.ts';
-import { balancerMac, ipv6FromMac, sandboxMac } from '../model/vip-mac.ts';
+import type { Host, HostStatus, LoadBalancer, Model } from '../model/types.ts';
 import { createDesired, type Desired, type SharedEntries } from '../pipeline/desired.ts';
-import type { BalancerView, HostView } from '../pipeline/view.ts';
+import type { BalancerView } from '../pipeline/view.ts';
 import type { Store } from '../store/types.ts';
+import { type Announcer, announcements, createAnnouncer } from './announcer.ts';
+import { writeBalancers } from './balancer-rows.ts';
 import { coalesce } from './coalesce.ts';
+import { hostView, isServing } from './host-view.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import type { ControllerOptions } from './options.ts';
-import { type ClassifiedPort, classifyPorts, mayUse, ownerKey, portViews } from './ports.ts';
+import { type ClassifiedPort, classifyPorts, mayUse } from './ports.ts';
+import { createReadiness } from './readiness.ts';
+import { balancersOn } from './rows.ts';
 
 export interface ManagedHostInit {
   readonly host: Host;
   readonly store: Store;
-  readonly options: Pick<ControllerOptions, 'tls' | 'auditMs' | 'lingerMs'>;
+  readonly options: Pick<ControllerOptions, 'tls' | 'auditMs' | 'lingerMs' | 'announceMs'>;
   readonly logger: Logger;
   readonly shared: SharedEntries;
   /** What is plugged into the host changed, or one of its balancers is due. */
@@ -29,11 +31,12 @@ export interface ManagedHostInit {
 
 interface Presence {
   readonly loadBalancers: readonly LoadBalancer[];
+  readonly balancers: readonly BalancerView[];
   readonly revision: number;
   readonly generation: number;
 }
 
-const NOTHING: Presence = { loadBalancers: [], revision: 0, generation: 0 };
+const NOTHING: Presence = { loadBalancers: [], balancers: [], revision: 0, generation: 0 };
 /** How long the switch of a host that is deleted may take to be cleaned. */
 const LEAVE_TIMEOUT_MS = 5_000;
 
@@ -44,6 +47,8 @@ export class ManagedHost {
   readonly #lifecycle: Lifecycle;
   readonly #reportStatus: ReturnType<typeof coalesce>;
   readonly #reportBalancers: ReturnType<typeof coalesce>;
+  readonly #announcer: Announcer;
+  readonly #readiness = createReadiness();
   #status: Partial<HostStatus> = {};
   #ports: readonly ClassifiedPort[] = [];
   /** Load balancers that have their balancer here, as of a revision of the view and a change of the model. */
@@ -51,6 +56,8 @@ export class ManagedHost {
   /** The same, as the switch has confirmed it. */
   #confirmed: Presence = NOTHING;
   #keeperError = '';
+  /** Why networks gave no address, when they were last asked. */
+  #refusals: ReadonlyMap<string, string> = new Map();
 
   constructor(init: ManagedHostInit) {
     const { host, store, options, logger } = init;
@@ -70,6 +77,10 @@ export class ManagedHost {
       log,
     );
     this.#lifecycle = createLifecycle({ hostId: host.id, lingerMs: options.lingerMs, onDue: init.changed });
+    this.#announcer = createAnnouncer({
+      intervalMs: options.announceMs,
+      send: (announcements) => this.keeper.announce(announcements),
+    });
     const { name, remote, bridge } = host;
     this.keeper = new HostKeeper({
       name,
@@ -87,12 +98,7 @@ export class ManagedHost {
       this.#report({ state, ovsVersion: this.keeper.ovsVersion });
     });
     this.keeper.on('applied', (revision) => {
-      if (revision !== this.#present.revision) return;
-      const before = new Set(this.#confirmed.loadBalancers.map(({ id }) => id));
-      this.#confirmed = this.#present;
-      this.#report({});
-      this.#reportBalancers();
-      if (this.present.some(({ id }) => !before.has(id))) init.began();
+      if (revision === this.#present.revision) this.#viewConfirmed();
     });
   }
 
@@ -119,6 +125,7 @@ export class ManagedHost {
   /** Lets go of the host. With `leave`, what is ours is taken off its bridge first. */
   async stop({ leave }: { readonly leave: boolean }): Promise<void> {
     this.#lifecycle.stop();
+    this.#announcer.stop();
     await (leave ? this.keeper.leave(LEAVE_TIMEOUT_MS) : this.keeper.stop());
     this.#report({ state: 'unknown' });
     await Promise.all([this.#reportStatus.stop(), this.#reportBalancers.stop()]);
@@ -130,10 +137,23 @@ export class ManagedHost {
     if (inventory === undefined) return;
     this.#ports = classifyPorts(model, inventory);
     const loadBalancers = this.#lifecycle.update(model, this.#ports);
-    const revision = this.keeper.setView(this.#view(model, this.#ports, loadBalancers));
-    this.#present = { loadBalancers, revision, generation: model.generation };
+    const view = hostView(model, { hostId: this.id, inventory, ports: this.#ports, present: loadBalancers });
+    this.#watchReadiness(model, view.balancers);
+    const revision = this.keeper.setView(view);
+    this.#present = { loadBalancers, balancers: view.balancers, revision, generation: model.generation };
     this.#report({});
     this.#reportBalancers();
+  }
+
+  /** Those of a former controller that serve already are not waited for. */
+  #watchReadiness(model: Model, balancers: readonly BalancerView[]): void {
+    const rows = balancersOn(model, this.id);
+    this.#readiness.keep(new Set(balancers.map(({ loadBalancer }) => loadBalancer.id)));
+    for (const balancer of balancers) {
+      const { id } = balancer.loadBalancer;
+      const isNew = !rows.has(id) && this.#readiness.lastMs(id) === undefined;
+      if (isNew || !isServing(balancer)) this.#readiness.waits(id);
+    }
   }
 
   /** What the host should hold, computed anew from the model and what is plugged in: equals `keeper.desired`, or there is a defect. */
@@ -145,91 +165,47 @@ export class ManagedHost {
       (one) => one.adminStateUp && (lingering.has(one.id) || ports.some((port) => mayUse(port, one))),
     );
     const desired = createDesired();
-    desired.update(this.#view(model, ports, present));
+    desired.update(hostView(model, { hostId: this.id, inventory, ports, present }));
     return desired;
   }
 
-  #view(model: Model, ports: readonly ClassifiedPort[], present: readonly LoadBalancer[]): HostView {
-    const inventory = this.keeper.inventory ?? EMPTY_INVENTORY;
-    const ready = new Set(
-      this.#rows(model)
-        .filter(({ state }) => state === 'ready')
-        .map(({ loadBalancerId }) => loadBalancerId),
-    );
-    const plugs = new Map(inventory.sandboxes.map((port) => [port.loadBalancerId, port.ofport]));
-    const balancers = present.map((loadBalancer): BalancerView => {
-      const ofport = ready.has(loadBalancer.id) ? plugs.get(loadBalancer.id) : undefined;
-      const sandbox =
-        loadBalancer.placement === 'switch' || ofport === undefined
-          ? undefined
-          : { ofport, mac: sandboxMac(loadBalancer.id, this.id) };
-      return { loadBalancer, sandbox, ownerKey: ownerKey(model, loadBalancer.owner) };
-    });
-    return {
-      hostId: this.id,
-      ports: portViews(model, ports),
-      uplinks: inventory.uplinks,
-      balancers,
-      neighbour: (networkId, address) => model.neighbours.get(networkId)?.[address],
-      addresses: (networkId) => this.#addresses(model, networkId),
-    };
+  /** How long the balancer took until it served, from when it was wanted here or last broke; undefined until it does. */
+  readyMs(loadBalancerId: string): number | undefined {
+    return this.#readiness.lastMs(loadBalancerId);
   }
 
-  /** The allocated address, and an IPv6 address that follows from the host's MAC, which needs no allocation. */
-  #addresses(model: Model, networkId: string): readonly string[] {
-    const allocated = model.addresses
-      .filter((row) => row.hostId === this.id && row.networkId === networkId)
-      .map((row) => row.address);
-    if (allocated.length === 0 || allocated.some((address) => familyOf(address) === 6)) return allocated;
-    const subnet = model.networks.get(networkId)?.subnets.find((cidr) => cidr.includes(':') && cidr.endsWith('/64'));
-    return subnet === undefined ? allocated : [...allocated, ipv6FromMac(subnet, balancerMac(this.id, networkId))];
+  /** The switch has the view: what it serves is measured, told to VMs, and reported. */
+  #viewConfirmed(): void {
+    const before = new Set(this.#confirmed.loadBalancers.map(({ id }) => id));
+    this.#confirmed = this.#present;
+    for (const balancer of this.#present.balancers.filter(isServing)) {
+      const { id, name, placement } = balancer.loadBalancer;
+      const ms = this.#readiness.serves(id);
+      if (ms === undefined) continue;
+      this.#init.logger.info({ host: this.host.name, loadBalancer: id, name, placement, ms }, 'balancer ready');
+    }
+    this.#announcer.want(announcements(this.#present.balancers, this.#ports));
+    this.#report({});
+    this.#reportBalancers();
+    if (this.present.some(({ id }) => !before.has(id))) this.#init.began();
   }
 
   /** The balancers' rows: work for the agent at once, the switch's own when the switch has confirmed them. */
   async #writeBalancers(): Promise<void> {
-    const { store } = this.#init;
-    const present = this.#present.loadBalancers;
-    const outside = present.filter(({ placement }) => placement !== 'switch');
     const confirmed = new Set(this.#confirmed.loadBalancers.map(({ id }) => id));
-    const inside = present.filter(({ id, placement }) => placement === 'switch' && confirmed.has(id));
-    const refusals = await this.#allocateAddresses(new Set(outside.map(({ network }) => network.id)));
-    await store.setBalancers(this.id, [
-      ...outside.map(({ id }) => ({ loadBalancerId: id, state: 'pending' as const })),
-      ...inside.map(({ id }) => ({ loadBalancerId: id, state: 'ready' as const })),
-    ]);
-    for (const { id, loadBalancerId } of this.#rows(store.model)) {
-      const refusal = refusals.get(store.model.loadBalancers.get(loadBalancerId)?.network.id ?? '');
-      const isOutside = outside.some((loadBalancer) => loadBalancer.id === loadBalancerId);
-      if (refusal !== undefined && isOutside) await store.setBalancerState(id, 'failed', refusal);
-    }
-  }
-
-  /** Makes the host's addresses those of these networks. Answers why a network gives none, by network. */
-  async #allocateAddresses(networks: ReadonlySet<string>): Promise<ReadonlyMap<string, string>> {
-    const { store } = this.#init;
-    const refusals = new Map<string, string>();
-    const held = new Set(store.model.addresses.filter((row) => row.hostId === this.id).map((row) => row.networkId));
-    for (const networkId of networks) {
-      if (held.has(networkId)) continue;
-      try {
-        await store.allocateAddress(this.id, networkId);
-      } catch (error) {
-        if (!(error instanceof ModelError)) throw error;
-        refusals.set(networkId, error.message);
-      }
-    }
-    for (const networkId of held) if (!networks.has(networkId)) await store.releaseAddress(this.id, networkId);
-    return refusals;
-  }
-
-  #rows(model: Model): readonly Balancer[] {
-    return [...model.balancers.values()].filter((balancer) => balancer.hostId === this.id);
+    const present = this.#present.loadBalancers;
+    this.#refusals = await writeBalancers(this.#init.store, {
+      hostId: this.id,
+      outside: present.filter(({ placement }) => placement !== 'switch'),
+      inside: present.filter(({ id, placement }) => placement === 'switch' && confirmed.has(id)),
+      refusals: this.#refusals,
+    });
   }
 
   /** Reports; the change number rises only when the switch and every balancer outside it have the change. */
   #report(status: Partial<HostStatus>): void {
     const { generation, loadBalancers } = this.#confirmed;
-    const rows = new Map(this.#rows(this.#init.store.model).map((row) => [row.loadBalancerId, row]));
+    const rows = balancersOn(this.#init.store.model, this.id);
     const lagging = loadBalancers.filter(({ id, placement, generation: wanted }) => {
       const row = rows.get(id);
       return placement !== 'switch' && (row?.state !== 'ready' || row.generation < wanted);

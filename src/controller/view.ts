@@ -23,6 +23,11 @@ export interface ObservedPort {
 export interface ControllerView {
   /** Every VM port on every connected host. */
   ports(): readonly ObservedPort[];
+  /**
+   * How long a balancer took until it served, in ms: from when it was wanted on the host, or last broke, to when the
+   * switch had the way to it. Undefined while it does not, and for those that served before this controller began.
+   */
+  readyMs(hostId: string, loadBalancerId: string): number | undefined;
   /** The host's desired flows and groups in ovs-ofctl syntax. Rejects with ModelError when this controller does not keep the host. */
   flows(hostName: string): Promise<string>;
   /** Desired against installed, one line per difference. Rejects with ModelError as `flows`, with HostError while the host is not connected. */
@@ -52,6 +57,7 @@ export function controllerView(controller: Controller): ControllerView {
         };
       });
     },
+    readyMs: (hostId, loadBalancerId) => controller.readyMs(hostId, loadBalancerId),
     flows: async (hostName: string) => controller.flows(hostName),
     flowDiff: (hostName: string) => controller.flowDiff(hostName),
   };

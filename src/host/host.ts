@@ -17,7 +17,7 @@ import { bridgeNamed, findBridge, prepareBridge, releaseBridge } from './bridge.
 import { HostError } from './errors.ts';
 import { EMPTY_INVENTORY, type Inventory, readInventory } from './inventory.ts';
 import { OVS_TABLES, type OvsTables } from './ovs-tables.ts';
-import { type Claim, lookupFrame, readClaim } from './packets.ts';
+import { announcementFrames, type Claim, lookupFrame, readClaim } from './packets.ts';
 import { createSwitchDriver, type SwitchLayers } from './switch-driver.ts';
 
 export interface HostInit {
@@ -29,6 +29,13 @@ export interface HostInit {
   readonly logger: Logger;
   /** What this host has in common with others under the same controller. */
   readonly shared?: SharedEntries;
+}
+
+/** A VIP to be told to the VM behind a port. */
+export interface Announcement {
+  readonly ofport: number;
+  readonly vip: string;
+  readonly vipMac: string;
 }
 
 export type HostState = 'connecting' | 'connected' | 'error';
@@ -49,6 +56,7 @@ const EMPTY_VIEW: HostView = {
   hostId: '',
   ports: [],
   uplinks: [],
+  strays: [],
   balancers: [],
   neighbour: () => undefined,
   addresses: () => [],
@@ -161,11 +169,32 @@ export class HostKeeper extends EventEmitter<HostEvents> {
 
   /** Asks on the network who has the address; the answer comes as a `claim`. Nothing happens while disconnected. */
   lookUp(address: string, options: { readonly mac: string; readonly vlan: number }): void {
-    const actions = [{ kind: 'output', port: OFPP_NORMAL, maxLen: 0 }] as const;
-    const data = lookupFrame(address, options.mac, options.vlan);
+    this.#sendPackets([{ port: OFPP_NORMAL, data: lookupFrame(address, options.mac, options.vlan) }]);
+  }
+
+  /** Tells the VMs behind ports who has which address. Nothing happens while disconnected. */
+  announce(announcements: readonly Announcement[]): void {
+    this.#sendPackets(
+      announcements.flatMap(({ ofport: port, vip, vipMac }) =>
+        announcementFrames(vip, vipMac).map((data) => ({ port, data })),
+      ),
+    );
+  }
+
+  #sendPackets(packets: readonly { readonly port: number; readonly data: Uint8Array }[]): void {
     const match = { in_port: OFPP_CONTROLLER };
+    const messages = packets.map(
+      ({ port, data }) =>
+        ({
+          kind: 'packet_out',
+          bufferId: NO_BUFFER,
+          match,
+          actions: [{ kind: 'output', port, maxLen: 0 }],
+          data,
+        }) as const,
+    );
     // A session that ends meanwhile says so by its close event.
-    this.#session?.send([{ kind: 'packet_out', bufferId: NO_BUFFER, match, actions, data }]).catch(() => {});
+    this.#session?.send(messages).catch(() => {});
   }
 
   /** The switch's flows and groups of ours, read now. Throws HostError while there is no session. */

@@ -59,10 +59,11 @@ export function readInventory(bridge: BridgeRow, rows: Rows): Inventory {
       const row = rows.Interface.get(interfaceId);
       if (port === undefined || row?.ofport === undefined || row.ofport < 1) continue;
       const ids = row.external_ids;
-      if (ids['iface-id']) vms.push(vmPort(row, row.ofport, port.tag ?? 0));
-      else if (ids['hostlb-balancer']) {
+      // First: a sandbox that is a virtual machine may have an iface-id as well.
+      if (ids['hostlb-balancer']) {
         sandboxes.push({ loadBalancerId: ids['hostlb-balancer'], ofport: row.ofport });
-      } else uplinks.push({ ofport: row.ofport === OVSDB_LOCAL ? OFPP_LOCAL : row.ofport, tag: port.tag });
+      } else if (ids['iface-id']) vms.push(vmPort(row, row.ofport, port.tag ?? 0));
+      else uplinks.push({ ofport: row.ofport === OVSDB_LOCAL ? OFPP_LOCAL : row.ofport, tag: port.tag });
     }
   }
   return { vms, sandboxes, uplinks };

@@ -1,4 +1,7 @@
-/** The few packets that the controller itself makes and reads: ARP (RFC 826) and ND (RFC 4861) for members' MACs. */
+/**
+ * The few packets that the controller itself makes and reads: ARP (RFC 826) and ND (RFC 4861), for members' MACs and to
+ * tell VMs those of VIPs.
+ */
 import { addressBytes, addressFromBytes, familyOf } from '../model/addresses.ts';
 import { ipv6FromMac } from '../model/vip-mac.ts';
 
@@ -29,21 +32,67 @@ function ethernet(destination: readonly number[], source: string, vlan: number, 
   return [...destination, ...macBytes(source), ...tag, type >> 8, type & 255];
 }
 
+/**
+ * Untagged frames that say, unasked, that `address` is at `mac`: ARP as request and as reply, since some systems heed only one
+ * of them (RFC 5227, section 3), or a neighbour advertisement that overrides what was known (RFC 4861, section 7.2.6).
+ */
+export function announcementFrames(address: string, mac: string): readonly Uint8Array[] {
+  if (familyOf(address) === 6) return [advertisement(address, mac)];
+  const ip = [...addressBytes(address)];
+  return ([1, 2] as const).map((operation) =>
+    arp(operation, { mac, vlan: 0, senderIp: ip, target: [...(operation === 1 ? NO_MAC : macBytes(mac)), ...ip] }),
+  );
+}
+
+const NO_MAC = [0, 0, 0, 0, 0, 0];
+const BROADCAST = [255, 255, 255, 255, 255, 255];
+const ALL_NODES = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+const OVERRIDE = 0x20;
+
+interface ArpFields {
+  readonly mac: string;
+  readonly vlan: number;
+  readonly senderIp: readonly number[];
+  /** MAC and IP address. */
+  readonly target: readonly number[];
+}
+
+function arp(operation: 1 | 2, { mac, vlan, senderIp, target }: ArpFields): Uint8Array {
+  const body = [0, 1, 8, 0, 6, 4, 0, operation, ...macBytes(mac), ...senderIp, ...target];
+  return Uint8Array.from([...ethernet(BROADCAST, mac, vlan, ETH_ARP), ...body]);
+}
+
 function arpProbe(address: string, mac: string, vlan: number): Uint8Array {
-  const request = [0, 1, 8, 0, 6, 4, 0, 1, ...macBytes(mac), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ...addressBytes(address)];
-  return Uint8Array.from([...ethernet([255, 255, 255, 255, 255, 255], mac, vlan, ETH_ARP), ...request]);
+  return arp(1, { mac, vlan, senderIp: [0, 0, 0, 0], target: [...NO_MAC, ...addressBytes(address)] });
 }
 
 function solicitation(address: string, mac: string, vlan: number): Uint8Array {
   const target = [...addressBytes(address)];
   const group = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ...target.slice(13)];
   const source = [...addressBytes(ipv6FromMac('fe80::/64', mac))];
-  const icmp = [135, 0, 0, 0, 0, 0, 0, 0, ...target, 1, 1, ...macBytes(mac)];
+  const message = [135, 0, 0, 0, 0, 0, 0, 0, ...target, 1, 1, ...macBytes(mac)];
+  return toGroup(message, { source, group, mac, vlan });
+}
+
+function advertisement(address: string, mac: string): Uint8Array {
+  const source = [...addressBytes(address)];
+  const message = [NEIGHBOUR_ADVERTISEMENT, 0, 0, 0, OVERRIDE, 0, 0, 0, ...source, 2, 1, ...macBytes(mac)];
+  return toGroup(message, { source, group: ALL_NODES, mac, vlan: 0 });
+}
+
+interface Ipv6Fields {
+  readonly source: readonly number[];
+  readonly group: readonly number[];
+  readonly mac: string;
+  readonly vlan: number;
+}
+
+/** An ICMPv6 message to a multicast group of the link. */
+function toGroup(icmp: readonly number[], { source, group, mac, vlan }: Ipv6Fields): Uint8Array {
   const sum = checksum([...source, ...group, 0, 0, 0, icmp.length, 0, 0, 0, ICMPV6, ...icmp]);
-  icmp[2] = sum >> 8;
-  icmp[3] = sum & 255;
+  const message = icmp.with(2, sum >> 8).with(3, sum & 255);
   const header = [0x60, 0, 0, 0, 0, icmp.length, ICMPV6, 255, ...source, ...group];
-  return Uint8Array.from([...ethernet([0x33, 0x33, ...group.slice(12)], mac, vlan, ETH_IPV6), ...header, ...icmp]);
+  return Uint8Array.from([...ethernet([0x33, 0x33, ...group.slice(12)], mac, vlan, ETH_IPV6), ...header, ...message]);
 }
 
 /** The Internet checksum (RFC 1071) of an even number of bytes. */

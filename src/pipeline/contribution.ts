@@ -9,11 +9,16 @@ export interface Contribution {
   readonly groups: readonly Group[];
 }
 
-/** The units of flows/ that an object uses, with their variables. */
-export type Units = readonly (readonly [unit: string, variables: Variables])[];
+/** A unit of flows/ that an object uses, with its variables. */
+export type Unit = readonly [unit: string, variables: Variables];
 
 /** Fills in the templates; every flow gets the object's cookie. */
-export function contribution(kind: CookieKind, key: number, units: Units, groups: readonly Group[] = []): Contribution {
+export function contribution(
+  kind: CookieKind,
+  key: number,
+  units: readonly Unit[],
+  groups: readonly Group[] = [],
+): Contribution {
   const cookie = cookieOf(kind, key);
   return {
     flows: units.flatMap(([unit, variables]) => instantiate(unit, variables).map((flow) => ({ ...flow, cookie }))),

@@ -1,16 +1,18 @@
 /** Which objects contribute to a host's switch, and what each of them depends on. */
 import type { LoadBalancer, Member, Network } from '../model/types.ts';
+import { balancerContribution } from './balancer.ts';
 import type { Contribution } from './contribution.ts';
 import {
-  balancerContribution,
   hostContribution,
   neighbourContribution,
   networkContribution,
   portContribution,
   serviceContribution,
+  strayContribution,
   uplinkContribution,
 } from './objects.ts';
 import type { BalancerView, HostView } from './view.ts';
+import { addressesOf, isTracked, liveListeners, wayOf } from './ways.ts';
 
 /** One object that contributes flows and groups. */
 export interface Planned {
@@ -34,11 +36,15 @@ export interface Plan {
 
 /** The plans of the view. Without balancers there are none: no balancer, no flow. */
 export function* planHost(view: HostView): Generator<Plan, void> {
+  for (const ofport of view.strays) {
+    yield single({ id: `stray ${ofport}`, dependencies: [], compute: () => strayContribution(ofport) });
+  }
   if (view.balancers.length === 0) return;
   const { hostId } = view;
   yield single({ id: 'host', dependencies: [hostId], compute: () => hostContribution(hostId) });
   const networks = new Map(view.balancers.map(({ loadBalancer: { network } }) => [network.id, network]));
-  const sandboxed = new Set(view.balancers.filter((b) => b.sandbox).map((b) => b.loadBalancer.network.id));
+  const plugged = view.balancers.filter(({ plug }) => plug !== undefined);
+  const sandboxed = new Set(plugged.map(({ loadBalancer }) => loadBalancer.network.id));
   for (const network of networks.values()) {
     for (const planned of planNetwork(view, network, sandboxed.has(network.id))) yield single(planned);
   }
@@ -79,13 +85,12 @@ function* planNetwork(view: HostView, network: Network, sandboxes: boolean): Gen
 }
 
 function planBalancer(view: HostView, balancer: BalancerView, { sandboxes }: { readonly sandboxes: boolean }): Plan {
-  const { loadBalancer, ownerKey, sandbox } = balancer;
+  const { loadBalancer, ownerKey, plug, state } = balancer;
   const { network } = loadBalancer;
   const mac = (address: string) => view.neighbour(network.id, address);
-  const addresses = sandbox === undefined ? [] : view.addresses(network.id);
-  const members = membersOf(loadBalancer);
-  const macs = members.map(({ address }) => mac(address));
-  const own = [loadBalancer, ownerKey, sandbox?.ofport, sandbox?.mac, addresses.join()];
+  const addresses = plug === undefined ? [] : view.addresses(network.id);
+  const macs = memberAddresses(loadBalancer).map(mac);
+  const own = [loadBalancer, ownerKey, plug, state, addresses.join()];
   const id = `load_balancer ${loadBalancer.key}`;
   return {
     id,
@@ -93,30 +98,32 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes }: { r
     objects() {
       // For the balancer's own flows only whether a member can be reached counts; its MAC is the neighbour's business.
       const reachable = macs.map((known) => (known === undefined ? '0' : '1')).join('');
-      const compute = () => balancerContribution(balancer, view.hostId, addresses, mac);
+      const isReachable = (address: string) => mac(address) !== undefined;
+      const compute = () => balancerContribution(balancer, { hostId: view.hostId, addresses, isReachable });
       const shared = loadBalancer.placement === 'switch' ? { sharedBy: loadBalancer } : {};
       const objects = new Map<string, Planned>([[id, { id, dependencies: [...own, reachable], compute, ...shared }]]);
-      if (loadBalancer.placement !== 'switch' && sandbox === undefined) return objects.values();
-      for (const { address, protocolPort } of members) {
-        addNeighbour(objects, network, address, mac(address), sandboxes);
-        if (loadBalancer.placement === 'switch') addService(objects, network, address, protocolPort);
+      for (const listener of liveListeners(loadBalancer)) {
+        const tracked = isTracked(wayOf(balancer, listener));
+        if (!tracked && plug === undefined) continue;
+        for (const member of listener.defaultPool.members) {
+          for (const address of addressesOf(member)) addNeighbour(objects, network, address, mac(address), sandboxes);
+          if (tracked) addService(objects, network, member);
+        }
       }
       return objects.values();
     },
   };
 }
 
-type Service = Pick<Member, 'address' | 'protocolPort'>;
-
 /** Load balancers are looked at far more often than they change. */
-const knownMembers = new WeakMap<LoadBalancer, readonly Service[]>();
+const knownAddresses = new WeakMap<LoadBalancer, readonly string[]>();
 
-/** Members that a listener may send to, each address and port once or more. */
-function membersOf(loadBalancer: LoadBalancer): readonly Service[] {
-  const known = knownMembers.get(loadBalancer);
+/** Where members of listeners are spoken to, each address once or more. */
+function memberAddresses(loadBalancer: LoadBalancer): readonly string[] {
+  const known = knownAddresses.get(loadBalancer);
   if (known !== undefined) return known;
-  const all = loadBalancer.listeners.flatMap((listener) => listener.defaultPool?.members ?? []);
-  knownMembers.set(loadBalancer, all);
+  const all = liveListeners(loadBalancer).flatMap(({ defaultPool }) => defaultPool.members.flatMap(addressesOf));
+  knownAddresses.set(loadBalancer, all);
   return all;
 }
 
@@ -134,7 +141,7 @@ function addNeighbour(
   });
 }
 
-function addService(objects: Map<string, Planned>, network: Network, address: string, port: number): void {
+function addService(objects: Map<string, Planned>, network: Network, { address, protocolPort: port }: Member): void {
   const id = `service ${network.key} ${address} ${port}`;
   objects.set(id, { id, dependencies: [], compute: () => serviceContribution(network, address, port) });
 }

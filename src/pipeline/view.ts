@@ -15,19 +15,15 @@ export interface UplinkView {
   readonly tag: number | undefined;
 }
 
-/** Where a balancer outside the switch is plugged in. */
-export interface SandboxView {
-  readonly ofport: number;
-  readonly mac: string;
-}
-
 /** A load balancer that has its balancer on this host. */
 export interface BalancerView {
   readonly loadBalancer: LoadBalancer;
   /** Key of the load balancer's owner; 0 = none. */
   readonly ownerKey: number;
-  /** Of placements outside the switch: present once it is ready to serve. */
-  readonly sandbox: SandboxView | undefined;
+  /** Of placements outside the switch: the port where its sandbox is plugged in, ready or not. */
+  readonly plug: number | undefined;
+  /** Of placements outside the switch: `new`, it has never served; `broken`, it has, but does not now. */
+  readonly state: 'new' | 'ready' | 'broken';
 }
 
 /** All that the flows of one host depend on. The pipeline is a pure function of it. */
@@ -35,6 +31,8 @@ export interface HostView {
   readonly hostId: string;
   readonly ports: readonly PortView[];
   readonly uplinks: readonly UplinkView[];
+  /** Plugs of balancers that are none of `balancers`. */
+  readonly strays: readonly number[];
   readonly balancers: readonly BalancerView[];
   /** MAC of an address in a network, if it is known. */
   neighbour(networkId: string, address: string): string | undefined;

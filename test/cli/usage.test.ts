@@ -109,10 +109,24 @@ describe('CLI: usage', () => {
 
   it('fills in what controller and agent take', () => {
     const daemon = { logLevel: 'info' as const };
-    const controller = controllerOptions({ ...daemon, stateDir: '/s', api: '127.0.0.1:9876', linger: 0.5, audit: 60 });
+    const controller = controllerOptions({
+      ...daemon,
+      stateDir: '/s',
+      api: '127.0.0.1:9876',
+      linger: 0.5,
+      announce: 30,
+      audit: 60,
+    });
     expect(controller).to.deep.equal({
       ...{ db: [], hosts: [], stateDir: '/s', apiAddress: '127.0.0.1:9876', allowRemoteApi: false, tls: undefined },
-      ...{ lingerMs: 500, auditMs: 60_000, logLevel: 'info', logFile: undefined, pidFile: undefined },
+      ...{
+        lingerMs: 500,
+        announceMs: 30_000,
+        auditMs: 60_000,
+        logLevel: 'info',
+        logFile: undefined,
+        pidFile: undefined,
+      },
     });
     const tls = { privateKey: 'k', certificate: 'c', caCert: 'a' };
     const agent = agentOptions({

@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import fc from 'fast-check';
+import type { LoadBalancer } from '../../src/model/types.ts';
 import { type Action, type Flow, type Instruction, parseTemplates } from '../../src/openflow/index.ts';
 import { createDesired } from '../../src/pipeline/desired.ts';
 import { COOKIE, COOKIE_KINDS, cookieOf, isOurGroup, readCookie } from '../../src/pipeline/ids.ts';
 import { OWN_TABLES, TABLES } from '../../src/pipeline/tables.ts';
+import type { BalancerView } from '../../src/pipeline/view.ts';
 import { packaged } from '../../src/util/paths.ts';
 import { blue, member, red } from '../model/fixtures.ts';
 import { balancerView, balancing, hostView, macOf, portView } from '../support/model.ts';
@@ -13,6 +15,12 @@ import { anyView } from './worlds.ts';
 const members = () => ['10.0.0.21', 'fd00::21'].map((address) => member(address));
 const vips = ['10.0.0.100', 'fd00::100'];
 
+/** A balancer outside the switch, each with addresses of its own. */
+function outside(name: string, number: number, parts: Partial<BalancerView>, attributes: Partial<LoadBalancer> = {}) {
+  const vips = [`10.0.0.${number}`, `fd00::${number}`];
+  return balancerView(balancing(name, members(), { vips, placement: 'namespace', ...attributes }), parts);
+}
+
 /** A host on which everything that the pipeline knows happens at once. */
 const everything = hostView({
   ports: [portView(1), portView(2, { ownerKey: 900, network: red })],
@@ -20,18 +28,16 @@ const everything = hostView({
     { ofport: 9, tag: undefined },
     { ofport: 10, tag: 7 },
   ],
+  strays: [39],
   balancers: [
     balancerView(balancing('in', members(), { vips })),
     balancerView(balancing('owned', members(), { network: red, vips }), { ownerKey: 900 }),
-    balancerView(balancing('out', members(), { vips: ['10.0.0.101', 'fd00::101'], placement: 'namespace' }), {
-      sandbox: { ofport: 30, mac: macOf(30) },
-    }),
-    balancerView(balancing('out4', members(), { vips: ['10.0.0.102'], placement: 'namespace' }), {
-      sandbox: { ofport: 31, mac: macOf(31) },
-    }),
-    balancerView(balancing('out6', members(), { vips: ['fd00::102'], placement: 'namespace' }), {
-      sandbox: { ofport: 32, mac: macOf(32) },
-    }),
+    outside('out', 101, { plug: 30 }),
+    outside('out4', 102, { plug: 31 }, { vips: ['10.0.0.102'] }),
+    outside('out6', 103, { plug: 32 }, { vips: ['fd00::103'] }),
+    outside('rest', 104, { plug: 33, state: 'broken' }),
+    outside('handover', 105, { plug: 34 }, { untilReady: 'switch' }),
+    outside('fallback', 106, { plug: 35, state: 'broken' }, { untilReady: 'switch' }),
   ],
   neighbours: {
     [blue.id]: { '10.0.0.21': macOf(21), 'fd00::21': macOf(22) },

@@ -1,4 +1,4 @@
-/** Random states of a host: load balancers of both placements in two networks that share all addresses. */
+/** Random states of a host: load balancers of all placements, coming, ready and broken, in two networks that share all addresses. */
 import fc from 'fast-check';
 import { familyOf } from '../../src/model/addresses.ts';
 import type { LoadBalancer, Network } from '../../src/model/types.ts';
@@ -16,17 +16,24 @@ const ADDRESSES = [
   '10.0.0.240',
   'fd00::240',
   'fd00::101',
+  '10.0.0.29',
 ];
 const OWN_ADDRESSES = ['10.0.0.240', 'fd00::240'];
 
 /** What a load balancer may look like in turn: same id and key, other contents. */
-function variants(name: string, network: Network, placement: LoadBalancer['placement']): readonly LoadBalancer[] {
+function variants(
+  name: string,
+  network: Network,
+  attributes: Pick<LoadBalancer, 'placement'> & Partial<LoadBalancer>,
+): readonly LoadBalancer[] {
   const vips = [`10.0.0.10${name.length}`, `fd00::10${name.length}`];
-  const base = loadBalancer(name, { network, placement, vips });
+  const base = loadBalancer(name, { network, vips, ...attributes });
   const members = ADDRESSES.map((address) => member(address, 8000 + (name.length % 3)));
   const whole = pool(`${name}-pool`, members);
   const http = listener(80, whole);
   const https = listener(443, whole);
+  const others = ADDRESSES.slice(0, 2).map((address) => member(address, 9000));
+  const proxied = { ...pool(`${name}-proxied`, others), protocol: 'PROXY' as const };
   const withPool = (over: Partial<typeof whole>, ports = [http]) => {
     const changed = { ...whole, ...over };
     return { ...base, pools: [changed], listeners: ports.map((one) => ({ ...one, defaultPool: changed })) };
@@ -39,16 +46,30 @@ function variants(name: string, network: Network, placement: LoadBalancer['place
     withPool({ members: members.map((one, i) => ({ ...one, weight: i, adminStateUp: i !== 2 })) }),
     { ...withPool({}), vips: vips.slice(0, 1) },
     { ...withPool({ adminStateUp: false }), vips: vips.slice(1) },
+    { ...withPool({}, [http, { ...https, protocol: 'HTTP' }]), lookupMode: 'static' },
+    { ...withPool({}), lookupMode: 'announce', untilReady: base.untilReady === 'hold' ? 'switch' : 'hold' },
+    withPool({ members: members.map((one, i) => ({ ...one, backup: i > 1, monitorAddress: '10.0.0.29' })) }),
+    {
+      ...base,
+      pools: [whole, proxied],
+      listeners: [
+        http,
+        { ...https, defaultPool: proxied },
+        { ...listener(8443, whole), allowedCidrs: ['10.0.0.0/25'] },
+      ],
+    },
   ];
 }
 
 const LOAD_BALANCERS = [
-  variants('a', blue, 'switch'),
-  variants('bb', blue, 'switch'),
-  variants('a', red, 'switch'),
-  variants('ccc', red, 'switch'),
-  variants('dddd', blue, 'namespace'),
-  variants('eeeee', red, 'namespace'),
+  variants('a', blue, { placement: 'switch' }),
+  variants('bb', blue, { placement: 'switch' }),
+  variants('a', red, { placement: 'switch' }),
+  variants('ccc', red, { placement: 'switch' }),
+  variants('dddd', blue, { placement: 'namespace' }),
+  variants('eeeee', red, { placement: 'container' }),
+  variants('ffffff', blue, { placement: 'vm', untilReady: 'switch' }),
+  variants('ggggggg', red, { placement: 'namespace', untilReady: 'switch' }),
 ];
 
 const ownerKey = fc.constantFrom(0, 900, 901);
@@ -63,7 +84,12 @@ const uplink: fc.Arbitrary<Omit<UplinkView, 'ofport'> | undefined> = fc.option(
   { nil: undefined },
 );
 const balancer = fc.option(
-  fc.record({ variant: fc.nat(6), ownerKey, plug: fc.option(fc.constantFrom(1, 2), { nil: undefined }) }),
+  fc.record({
+    variant: fc.nat(10),
+    ownerKey,
+    plug: fc.constantFrom(undefined, 1, 2),
+    state: fc.constantFrom('new', 'ready', 'broken'),
+  }),
   { nil: undefined },
 );
 /** Of each address in each network: unknown, or one of two MACs. */
@@ -75,6 +101,7 @@ const parts = {
   uplinks: fc.tuple(uplink, uplink),
   neighbours,
   owned: fc.subarray(OWN_ADDRESSES),
+  strays: fc.subarray([38, 39]),
 };
 
 /** Any state of one host. */
@@ -83,10 +110,11 @@ export const anyView: fc.Arbitrary<HostView> = fc.record(parts).map((world) => (
     balancers: world.balancers.flatMap((one, i) => {
       const of = one && LOAD_BALANCERS[i]![one.variant]!;
       if (one === undefined || of === undefined) return [];
-      const outside = of.placement !== 'switch' && one.plug !== undefined;
-      const sandbox = outside ? { ofport: 40 + 2 * i + one.plug!, mac: macOf(7000 + one.plug!) } : undefined;
-      return [balancerView(of, { ownerKey: one.ownerKey, sandbox })];
+      const { ownerKey, plug, state } = one;
+      if (of.placement === 'switch') return [balancerView(of, { ownerKey })];
+      return [balancerView(of, { ownerKey, plug: plug && 40 + 2 * i + plug, state })];
     }),
+    strays: world.strays,
     ports: world.ports.flatMap((one, i) => {
       const ofport = i + 1;
       return one === undefined ? [] : [{ ...one, ofport, mac: macOf(ofport + (one.mac === 'a' ? 0 : 100)) }];

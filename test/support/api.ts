@@ -94,6 +94,7 @@ function createView(): FakeView {
       return this.seen;
     },
     flows: async (host) => known(flowsOf, host),
+    readyMs: () => undefined,
     flowDiff: async (host) => known(diffOf, host),
   };
 }

@@ -16,9 +16,9 @@ export function balancing(
   return loadBalancer(name, { pools: [only], listeners: ports.map((port) => listener(port, only)), ...rest });
 }
 
-/** The load balancer on a host; outside the switch it is ready when it has a plug. */
+/** The load balancer on a host, ready; outside the switch it needs a plug to serve. */
 export function balancerView(of: LoadBalancer, parts: Partial<BalancerView> = {}): BalancerView {
-  return { loadBalancer: of, ownerKey: 0, sandbox: undefined, ...parts };
+  return { loadBalancer: of, ownerKey: 0, plug: undefined, state: 'ready', ...parts };
 }
 
 /** `neighbours` and `addresses` by network id. */
@@ -33,6 +33,7 @@ export function hostView({ neighbours = {}, addresses = {}, ...parts }: ViewPart
     hostId: 'host-h1',
     ports: [],
     uplinks: [],
+    strays: [],
     balancers: [],
     neighbour: (networkId, address) => neighbours[networkId]?.[address],
     addresses: (networkId) => addresses[networkId] ?? [],

@@ -1,0 +1,59 @@
+/** All that the flows of one host depend on, out of the model and what is plugged into the host. Pure. */
+import type { Inventory } from '../host/inventory.ts';
+import { familyOf } from '../model/addresses.ts';
+import type { Balancer, LoadBalancer, Model } from '../model/types.ts';
+import { balancerMac, ipv6FromMac } from '../model/vip-mac.ts';
+import type { BalancerView, HostView } from '../pipeline/view.ts';
+import { type ClassifiedPort, ownerKey, portViews } from './ports.ts';
+import { balancersOn } from './rows.ts';
+
+export interface HostViewInit {
+  readonly hostId: string;
+  readonly inventory: Inventory;
+  readonly ports: readonly ClassifiedPort[];
+  /** Load balancers that have their balancer on the host. */
+  readonly present: readonly LoadBalancer[];
+}
+
+export function hostView(model: Model, { hostId, inventory, ports, present }: HostViewInit): HostView {
+  const rows = balancersOn(model, hostId);
+  const plugs = new Map(inventory.sandboxes.map((port) => [port.loadBalancerId, port.ofport]));
+  const outside = new Set(present.filter(({ placement }) => placement !== 'switch').map(({ id }) => id));
+  const balancers = present.map((loadBalancer): BalancerView => {
+    const { id, owner } = loadBalancer;
+    const placed = outside.has(id) ? { plug: plugs.get(id), state: stateOf(rows.get(id)) } : IN_SWITCH;
+    return { loadBalancer, ownerKey: ownerKey(model, owner), ...placed };
+  });
+  return {
+    hostId,
+    ports: portViews(model, ports),
+    uplinks: inventory.uplinks,
+    strays: inventory.sandboxes.filter((port) => !outside.has(port.loadBalancerId)).map(({ ofport }) => ofport),
+    balancers,
+    neighbour: (networkId, address) => model.neighbours.get(networkId)?.[address],
+    addresses: (networkId) => addressesOn(model, hostId, networkId),
+  };
+}
+
+const IN_SWITCH = { plug: undefined, state: 'ready' } as const;
+
+/** Who runs it reports a change that it serves from the moment it is ready, and keeps reporting it when it breaks. */
+function stateOf(row: Balancer | undefined): BalancerView['state'] {
+  if (row?.state === 'ready') return 'ready';
+  return row === undefined || row.generation === 0 ? 'new' : 'broken';
+}
+
+/** Whether the balancer itself serves: the switch, or its sandbox. */
+export function isServing({ loadBalancer, plug, state }: BalancerView): boolean {
+  return state === 'ready' && (loadBalancer.placement === 'switch' || plug !== undefined);
+}
+
+/** The allocated address, and an IPv6 address that follows from the host's MAC, which needs no allocation. */
+function addressesOn(model: Model, hostId: string, networkId: string): readonly string[] {
+  const allocated = model.addresses
+    .filter((row) => row.hostId === hostId && row.networkId === networkId)
+    .map((row) => row.address);
+  if (allocated.length === 0 || allocated.some((address) => familyOf(address) === 6)) return allocated;
+  const subnet = model.networks.get(networkId)?.subnets.find((cidr) => cidr.includes(':') && cidr.endsWith('/64'));
+  return subnet === undefined ? allocated : [...allocated, ipv6FromMac(subnet, balancerMac(hostId, networkId))];
+}

@@ -1,0 +1,154 @@
+/** What a load balancer's balancer contributes to its host's switch. Pure. */
+import { type Family, familyOf } from '../model/addresses.ts';
+import { sandboxAddresses } from '../model/sandbox.ts';
+import type { LoadBalancer, Member, Pool } from '../model/types.ts';
+import { balancerMac, sandboxMac, vipMac } from '../model/vip-mac.ts';
+import { GROUP_TYPE } from '../openflow/index.ts';
+import { type Contribution, contribution, type Unit } from './contribution.ts';
+import { clientsGroup, poolGroup, zonesOf } from './ids.ts';
+import type { Group } from './items.ts';
+import { slotTable } from './slots.ts';
+import { TABLES } from './tables.ts';
+import type { Variables } from './templates.ts';
+import type { BalancerView } from './view.ts';
+import { answersLookups, isChosenHere, isTracked, type LiveListener, liveListeners, WAY_UNITS, wayOf } from './ways.ts';
+
+/** What of the host a balancer's flows depend on. */
+export interface Surroundings {
+  readonly hostId: string;
+  /** The host's own addresses toward members. */
+  readonly addresses: readonly string[];
+  /** Whether the address of a member leads anywhere. */
+  isReachable(address: string): boolean;
+}
+
+/** Flows and groups of a balancer: in the switch, or the way to its sandbox and what that sends; or both. */
+export function balancerContribution(balancer: BalancerView, surroundings: Surroundings): Contribution {
+  const { loadBalancer, ownerKey, plug } = balancer;
+  const { id, key, network, placement } = loadBalancer;
+  const zones = zonesOf(network.key);
+  const common = {
+    ...{ lb: key, network: network.key, vip_mac: vipMac(id), owner: ownerKey },
+    ...{ zone: zones.service, hairpin_zone: zones.hairpin, sandbox_zone: zones.sandbox },
+    ...(placement !== 'switch' && { sandbox_mac: sandboxMac(id, surroundings.hostId) }),
+    ...(plug !== undefined && { sandbox_port: plug }),
+  };
+  const units: Unit[] = [
+    ['lb', common],
+    [ownerKey === 0 ? 'scope_any' : 'scope_owner', common],
+    ...loadBalancer.vips.flatMap((vip) => vipUnits(balancer, vip, common)),
+  ];
+  if (placement !== 'switch') units.push(['outside', common]);
+  if (plug !== undefined) units.push(...sandboxUnits(loadBalancer, common, surroundings));
+  const groups: Group[] = [];
+  const chosen = liveListeners(loadBalancer).filter((listener) => isChosenHere(wayOf(balancer, listener)));
+  for (const pool of new Set(chosen.map(({ defaultPool }) => defaultPool))) {
+    for (const family of new Set(loadBalancer.vips.map(familyOf))) {
+      for (const member of membersOf(pool, family)) {
+        const { address, protocolPort: port } = member;
+        units.push([`member${family}`, { ...common, member: member.key, address, port }]);
+      }
+      groups.push(selectGroup(pool, family, surroundings));
+    }
+  }
+  return contribution('load_balancer', key, units, groups);
+}
+
+function vipUnits(balancer: BalancerView, vip: string, common: Variables): readonly Unit[] {
+  const family = familyOf(vip);
+  const variables = { ...common, vip };
+  const units: Unit[] = [[`vip${family}`, variables]];
+  if (answersLookups(balancer)) units.push([`lookup${family}`, variables]);
+  const listeners = liveListeners(balancer.loadBalancer);
+  for (const listener of listeners) {
+    const { defaultPool, protocolPort: port } = listener;
+    const group = { [`group${family}`]: poolGroup(defaultPool.key, family) };
+    for (const unit of WAY_UNITS[wayOf(balancer, listener)]) {
+      units.push([`${unit}${family}`, { ...variables, ...group, port }]);
+    }
+  }
+  const tracked = listeners.filter((listener) => isTracked(wayOf(balancer, listener)));
+  if (tracked.length > 0) units.push([`hairpin_vip${family}`, variables]);
+  for (const [address, port] of distinctServices(tracked, family)) {
+    units.push([`hairpin${family}`, { ...variables, address, port }]);
+  }
+  return units;
+}
+
+/** What a sandbox sends: to clients as the VIP, to members from the host's own address. */
+function sandboxUnits(
+  loadBalancer: LoadBalancer,
+  common: Variables,
+  { hostId, addresses }: Surroundings,
+): readonly Unit[] {
+  const { network } = loadBalancer;
+  const units: Unit[] = [['sandbox', common]];
+  for (const { family, address, isVip } of sandboxAddresses(loadBalancer)) {
+    if (isVip) {
+      const variables = { ...common, vip: address };
+      units.push([`sandbox_vip${family}`, { ...variables, clients: clientsGroup(network.key) }]);
+      for (const { protocolPort: port } of liveListeners(loadBalancer)) {
+        units.push([`sandbox_listener${family}`, { ...variables, port }]);
+      }
+    }
+    const own = addresses.find((candidate) => familyOf(candidate) === family);
+    if (own === undefined) continue;
+    const toward = { source: address, address: own, balancer_mac: balancerMac(hostId, network.id) };
+    units.push([`sandbox_source${family}`, { ...common, ...toward }]);
+  }
+  return units;
+}
+
+function membersOf(pool: Pool, family: Family): readonly Member[] {
+  return pool.members.filter((member) => familyOf(member.address) === family);
+}
+
+/** Address and port of every member of these listeners, each pair once. */
+function distinctServices(
+  listeners: readonly LiveListener[],
+  family: Family,
+): Iterable<readonly [address: string, port: number]> {
+  const services = new Map<string, readonly [string, number]>();
+  for (const { defaultPool } of listeners) {
+    for (const { address, protocolPort } of membersOf(defaultPool, family)) {
+      services.set(`${address} ${protocolPort}`, [address, protocolPort]);
+    }
+  }
+  return services.values();
+}
+
+/** One bucket per slot; each only names the slot's member, table commit does the rest. */
+function selectGroup(pool: Pool, family: Family, surroundings: Surroundings): Group {
+  return {
+    type: GROUP_TYPE.select,
+    groupId: poolGroup(pool.key, family),
+    buckets: slotTable(usable(pool, family, surroundings)).map((member, bucketId) => ({
+      bucketId,
+      actions: [
+        { kind: 'set_field', field: 'reg6', value: member },
+        { kind: 'resubmit_table', inPort: 0xfff8, tableId: TABLES.commit },
+      ],
+      weight: 1,
+    })),
+    ...selectionOf(pool, family),
+  };
+}
+
+/** Members whose MAC is unknown get no slots: they could not be reached. Backups get some only where there is nobody else. */
+function usable(pool: Pool, family: Family, { isReachable }: Surroundings): readonly Member[] {
+  if (!pool.adminStateUp) return [];
+  const able = membersOf(pool, family).filter((m) => m.adminStateUp && m.weight > 0 && isReachable(m.address));
+  const first = able.filter(({ backup }) => !backup);
+  return first.length > 0 ? first : able;
+}
+
+/** dp_hash picks in the fast path by the 5-tuple; hash over chosen fields costs one lookup per source address. */
+function selectionOf(
+  { algorithm, sessionPersistence }: Pool,
+  family: Family,
+): Pick<Group, 'selectionMethod' | 'selectionParam' | 'selectionFields'> {
+  const bySource = algorithm === 'SOURCE_IP' || sessionPersistence?.type === 'SOURCE_IP';
+  if (!bySource) return { selectionMethod: 'dp_hash', selectionParam: 0n, selectionFields: {} };
+  const fields = family === 4 ? { ip_src: 0xffff_ffff } : { ipv6_src: (1n << 128n) - 1n };
+  return { selectionMethod: 'hash', selectionParam: 0n, selectionFields: fields };
+}

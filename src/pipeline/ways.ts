@@ -1,0 +1,71 @@
+/**
+ * Which way connections take on a host: by placement, by what the load balancer wants until it is ready, and by how far
+ * its balancer is. Also whether lookups of the VIP are answered.
+ */
+import type { Listener, LoadBalancer, Member, Pool } from '../model/types.ts';
+import type { BalancerView } from './view.ts';
+
+/** A listener that forwards. */
+export type LiveListener = Listener & { readonly defaultPool: Pool };
+
+/**
+ * Of a listener's connections: `hold`, nobody serves; `switch`, the switch balances them; `sandbox`, the sandbox has them all;
+ * `rest`, the sandbox keeps those that it has, new ones wait; `handover`, the sandbox gets new ones, the switch keeps
+ * those that it began; `fallback`, the switch gets new ones, each keeps those that it has.
+ */
+export type Way = 'hold' | 'switch' | 'sandbox' | 'rest' | 'handover' | 'fallback';
+
+/** Outside the switch, for balancers that are plugged in; others are as new. */
+const OUTSIDE = {
+  new: { hold: 'hold', switch: 'switch' },
+  ready: { hold: 'sandbox', switch: 'handover' },
+  broken: { hold: 'rest', switch: 'fallback' },
+} as const;
+
+/** Units of flows/ that make the way, without their family. */
+export const WAY_UNITS: Readonly<Record<Way, readonly string[]>> = {
+  hold: [],
+  switch: ['tracked', 'listener'],
+  sandbox: ['sandbox_service'],
+  rest: ['sandbox_rest'],
+  handover: ['tracked', 'handover'],
+  fallback: ['tracked', 'handover', 'fallback'],
+};
+
+/** Whether the switch may have connections of it: replies of members are translated, and hairpins come back. */
+export const isTracked = (way: Way): boolean => WAY_UNITS[way].includes('tracked');
+/** Whether the switch chooses members for new connections. */
+export const isChosenHere = (way: Way): boolean => way === 'switch' || way === 'fallback';
+
+export function liveListeners({ listeners }: LoadBalancer): readonly LiveListener[] {
+  return listeners.filter((l): l is LiveListener => l.adminStateUp && l.defaultPool !== undefined);
+}
+
+/** Where a member is spoken to: at its own address, and where its health is asked for. */
+export function addressesOf({ address, monitorAddress }: Member): readonly string[] {
+  return monitorAddress === undefined ? [address] : [address, monitorAddress];
+}
+
+export function wayOf({ loadBalancer, plug, state }: BalancerView, listener: LiveListener): Way {
+  const { placement, untilReady } = loadBalancer;
+  if (placement === 'switch') return 'switch';
+  const until = untilReady === 'switch' && canStandIn(listener) ? 'switch' : 'hold';
+  return OUTSIDE[plug === undefined ? 'new' : state][until];
+}
+
+/** Whether the switch can serve it for a while. It chooses in its own way, but lets nobody in whom the listener would not. */
+function canStandIn({ protocol, allowedCidrs, connectionLimit, defaultPool }: LiveListener): boolean {
+  const isPlain = protocol === 'TCP' && defaultPool.protocol === 'TCP' && defaultPool.locality !== 'only';
+  return isPlain && allowedCidrs.length === 0 && connectionLimit === -1;
+}
+
+/**
+ * Whether the switch answers ARP and ND for the VIP. Not before somebody serves; but once a balancer has served, VMs
+ * know its MAC, and one that fails for a moment is not worth that they forget it.
+ */
+export function answersLookups(balancer: BalancerView): boolean {
+  const { loadBalancer, state } = balancer;
+  if (loadBalancer.lookupMode === 'static') return false;
+  if (loadBalancer.placement === 'switch' || state !== 'new') return true;
+  return liveListeners(loadBalancer).some((listener) => wayOf(balancer, listener) !== 'hold');
+}
