@@ -1,8 +1,9 @@
 /** The declarative document of `hostlb apply` and `PUT /v1/apply`: what must exist, by name. */
 import { z } from 'zod';
-import type { ListenerSpec, LoadBalancerSpec, PoolSpec } from '../model/specs.ts';
-import { ALGORITHMS, LISTENER_PROTOCOLS, PLACEMENTS } from '../model/types.ts';
-import { address, choice, flag, integer, listOf, object, port, text } from './fields.ts';
+import type { HealthMonitorSpec, ListenerSpec, LoadBalancerSpec, PoolSpec } from '../model/specs.ts';
+import { ALGORITHMS, LISTENER_PROTOCOLS, MONITOR_TYPES, PLACEMENTS, POOL_PROTOCOLS } from '../model/types.ts';
+import * as attributes from './attributes.ts';
+import { address, choice, flag, listOf, object, port, text } from './fields.ts';
 import { networkShape } from './own/networks.ts';
 import { parse } from './validate.ts';
 
@@ -12,22 +13,28 @@ const described = { ...admin, description: text.optional() };
 
 const member = object({
   ...admin,
+  ...attributes.memberShape,
   name: text.optional(),
   address,
   protocol_port: port,
-  weight: integer(0, 256).optional(),
 });
+
+const monitor = object({ ...attributes.monitorShape, type: choice(MONITOR_TYPES) });
 
 const pool = object({
   ...described,
+  ...attributes.poolShape,
   name: text.optional(),
-  protocol: choice(LISTENER_PROTOCOLS).optional(),
+  protocol: choice(POOL_PROTOCOLS).optional(),
   lb_algorithm: choice(ALGORITHMS),
+  session_persistence: attributes.persistence.nullish(),
+  healthmonitor: monitor.nullish(),
   members: listOf(member).optional(),
 });
 
 const listener = object({
   ...described,
+  ...attributes.listenerShape,
   name: text.optional(),
   protocol: choice(LISTENER_PROTOCOLS),
   protocol_port: port,
@@ -36,16 +43,21 @@ const listener = object({
 
 const loadBalancer = object({
   ...described,
+  ...attributes.loadBalancerShape,
   name,
   owner: text.optional(),
   network: name,
   vips: listOf(address).optional(),
   placement: choice(PLACEMENTS).optional(),
+  flavor: text.optional(),
   listeners: listOf(listener).optional(),
   pools: listOf(pool).optional(),
 });
 
-/** Networks are made before load balancers; `default_pool` is a pool or the name of one of the load balancer's `pools`. */
+/**
+ * Networks are made before load balancers; `default_pool` is a pool or the name of one of the load balancer's `pools`,
+ * `flavor` the id or name of a flavor.
+ */
 export const documentSchema = object({
   networks: listOf(object({ name, ...networkShape })).optional(),
   load_balancers: listOf(loadBalancer).optional(),
@@ -61,9 +73,10 @@ type LoadBalancerEntry = z.output<typeof loadBalancer>;
 
 /** The load balancer of the document as the store takes it. Lists that the document leaves out are empty. */
 export function loadBalancerSpec(entry: LoadBalancerEntry): LoadBalancerSpec & { readonly name: string } {
-  const { name, description, owner, network, placement } = entry;
+  const { name, description, owner, network, placement, flavor } = entry;
   return {
-    ...{ name, description, owner, network, placement },
+    ...{ name, description, owner, network, placement, flavor },
+    ...attributes.loadBalancerAttributes(entry),
     vips: entry.vips ?? [],
     adminStateUp: entry.admin_state_up,
     listeners: (entry.listeners ?? []).map(listenerSpec),
@@ -75,6 +88,7 @@ function listenerSpec(entry: z.output<typeof listener>): ListenerSpec {
   const { name, description, protocol, default_pool: defaultPool } = entry;
   return {
     ...{ name, description, protocol },
+    ...attributes.listenerAttributes(entry),
     protocolPort: entry.protocol_port,
     adminStateUp: entry.admin_state_up,
     defaultPool: typeof defaultPool === 'object' ? poolSpec(defaultPool) : defaultPool,
@@ -83,15 +97,22 @@ function listenerSpec(entry: z.output<typeof listener>): ListenerSpec {
 
 function poolSpec(entry: z.output<typeof pool>): PoolSpec {
   const { name, description, protocol, lb_algorithm: algorithm, members = [] } = entry;
+  const { session_persistence: persistence, healthmonitor } = entry;
   return {
     ...{ name, description, protocol, algorithm },
+    ...attributes.poolAttributes(entry),
+    sessionPersistence: persistence ? attributes.persistenceSpec(persistence) : undefined,
+    healthMonitor: healthmonitor ? monitorSpec(healthmonitor) : undefined,
     adminStateUp: entry.admin_state_up,
     members: members.map((item) => ({
-      name: item.name,
-      address: item.address,
+      ...{ name: item.name, address: item.address },
+      ...attributes.memberAttributes(item),
       protocolPort: item.protocol_port,
-      weight: item.weight,
       adminStateUp: item.admin_state_up,
     })),
   };
+}
+
+function monitorSpec(entry: z.output<typeof monitor>): HealthMonitorSpec {
+  return { ...attributes.newMonitorAttributes(entry), type: entry.type };
 }

@@ -76,9 +76,12 @@ export function invalidRequest(text: string): ApiError {
   return new ApiError(400, `Validation failure: ${text}`);
 }
 
-/** A part of the Octavia API that the placement does not serve. */
+/** A part of the Octavia API that no placement serves. What some do is for the model to refuse. */
 export function unsupported(placement: string, option: string): ApiError {
-  return new ApiError(501, `Provider '${placement}' does not support a requested option: ${option}`);
+  return new ApiError(
+    501,
+    `Provider '${placement}' does not support a requested option: ${option} (no placement does)`,
+  );
 }
 
 const PRINTED_LENGTH = 255;

@@ -13,8 +13,15 @@ export const text = z
   .max(LONGEST_TEXT, `Value should have a maximum character requirement of ${LONGEST_TEXT}`)
   .refine((value) => !UNPRINTABLE.test(value), 'Value should have printable characters only');
 
-/** Octavia's clients send null to unset; the attribute gets its default then. */
-export const optionalText = text.nullish().transform((value) => (value === null ? '' : value));
+/** An attribute that may be left out. Octavia's clients send null to unset; it gets its default then. */
+export function unsettable<T extends z.ZodType>(attribute: T, byDefault: z.output<T>) {
+  return attribute
+    .nullable()
+    .transform((value) => (value === null ? byDefault : value) as z.output<T>)
+    .optional();
+}
+
+export const optionalText = unsettable(text, '');
 
 /** Clients of Octavia send booleans as text too. */
 export const flag = z.preprocess(
@@ -23,8 +30,7 @@ export const flag = z.preprocess(
 );
 const BOOLEANS: Readonly<Record<string, boolean>> = { __proto__: null, true: true, false: false } as never;
 
-/** admin_state_up: null unsets, which means up. */
-export const adminStateUp = flag.nullish().transform((value) => (value === null ? true : value));
+export const adminStateUp = unsettable(flag, true);
 
 /** A whole number; also accepted as text, as the OpenStack CLI sends some. */
 export function integer(min: number, max: number) {
@@ -38,6 +44,12 @@ export function integer(min: number, max: number) {
 }
 
 export const port = integer(1, 65535);
+
+/** A number above zero, fractions allowed. */
+export const fraction = z.preprocess(
+  (value) => (typeof value === 'string' && /^\d{1,9}(\.\d{1,9})?$/.test(value) ? Number(value) : value),
+  z.number('Value should be a number').positive('Value should be greater than 0'),
+);
 
 export const uuid = z
   .string('Value should be UUID format')

@@ -1,8 +1,23 @@
 /** The JSON of every resource, as the API answers it and clients read it. Types only. */
-import type { Algorithm, BalancerState, HostStatus, ListenerProtocol, Placement } from '../model/types.ts';
+import type {
+  Algorithm,
+  BalancerState,
+  HostStatus,
+  ListenerProtocol,
+  Locality,
+  LookupMode,
+  MemberHealth,
+  MonitorType,
+  PersistenceType,
+  Placement,
+  PoolProtocol,
+  ReturnPath,
+  UntilReady,
+  VirtualMachineKind,
+} from '../model/types.ts';
 
 export type ProvisioningStatus = 'ACTIVE' | 'PENDING_CREATE' | 'PENDING_UPDATE';
-export type OperatingStatus = 'ONLINE' | 'OFFLINE' | 'NO_MONITOR';
+export type OperatingStatus = 'ONLINE' | 'DRAINING' | 'OFFLINE' | 'DEGRADED' | 'ERROR' | 'NO_MONITOR';
 
 export interface Reference {
   readonly id: string;
@@ -30,6 +45,10 @@ export interface AdditionalVip {
 export interface LoadBalancerJson extends Common {
   readonly description: string;
   readonly provider: Placement;
+  readonly flavor_id: string | null;
+  readonly lookup_mode: LookupMode;
+  readonly return_path: ReturnPath;
+  readonly until_ready: UntilReady;
   readonly vip_address: string;
   readonly vip_network_id: string;
   readonly vip_subnet_id: string;
@@ -45,13 +64,34 @@ export interface ListenerJson extends Common {
   readonly protocol: ListenerProtocol;
   readonly protocol_port: number;
   readonly default_pool_id: string | null;
+  readonly connection_limit: number;
+  readonly insert_headers: Readonly<Record<string, string>>;
+  readonly timeout_client_data: number;
+  readonly timeout_member_connect: number;
+  readonly timeout_member_data: number;
+  readonly timeout_tcp_inspect: number;
+  readonly allowed_cidrs: readonly string[] | null;
   readonly loadbalancers: readonly Reference[];
+}
+
+export interface SessionPersistenceJson {
+  readonly type: PersistenceType;
+  readonly cookie_name: string | null;
+  readonly persistence_timeout: null;
+  readonly persistence_granularity: null;
 }
 
 export interface PoolJson extends Common {
   readonly description: string;
-  readonly protocol: ListenerProtocol;
+  readonly protocol: PoolProtocol;
   readonly lb_algorithm: Algorithm;
+  readonly session_persistence: SessionPersistenceJson | null;
+  readonly locality: Locality;
+  readonly locality_factor: number;
+  /** Seconds. */
+  readonly slow_start: number;
+  /** Absent without a health monitor. */
+  readonly healthmonitor_id?: string;
   readonly loadbalancers: readonly Reference[];
   readonly listeners: readonly Reference[];
   readonly members: readonly Reference[];
@@ -61,6 +101,51 @@ export interface MemberJson extends Common {
   readonly address: string;
   readonly protocol_port: number;
   readonly weight: number;
+  readonly backup: boolean;
+  readonly monitor_address: string | null;
+  readonly monitor_port: number | null;
+}
+
+export interface HealthMonitorJson extends Common {
+  readonly type: MonitorType;
+  /** Seconds, as `timeout`. */
+  readonly delay: number;
+  readonly timeout: number;
+  readonly max_retries: number;
+  readonly max_retries_down: number;
+  /** This and what follows: null but for HTTP and HTTPS. */
+  readonly http_method: string | null;
+  readonly url_path: string | null;
+  readonly expected_codes: string | null;
+  readonly http_version: number | null;
+  readonly domain_name: string | null;
+  readonly pools: readonly Reference[];
+}
+
+export interface FlavorProfileJson {
+  readonly id: string;
+  readonly name: string;
+  readonly provider_name: Placement;
+  /** An object in JSON. */
+  readonly flavor_data: string;
+}
+
+export interface FlavorJson {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly enabled: boolean;
+  readonly flavor_profile_id: string;
+  /** Whether load balancers of its placement that name none get it. */
+  readonly default: boolean;
+}
+
+export interface CountersJson {
+  readonly bytes_in: number;
+  readonly bytes_out: number;
+  readonly active_connections: number;
+  readonly total_connections: number;
+  readonly request_errors: number;
 }
 
 export interface NetworkJson {
@@ -97,13 +182,59 @@ export interface VmJson {
   readonly mac: string | null;
   readonly vm_id: string | null;
   readonly registered: boolean;
-  readonly state: 'client' | 'ignored' | 'absent';
+  /** What an agent of ours runs it as, and how; null or empty where the machine is somebody else's. */
+  readonly kind: VirtualMachineKind | null;
+  readonly addresses: readonly string[];
+  readonly serve_port: number | null;
+  readonly vcpus: number | null;
+  readonly memory_mib: number | null;
+  readonly image: string | null;
+  /** Of the machine while it is ours and not ready; else of its port. */
+  readonly state: 'client' | 'ignored' | 'absent' | 'pending' | 'failed';
+  /** Empty, or why it is so. */
   readonly reason: string;
   /** Names of the load balancers that serve it. */
   readonly client_of: readonly string[];
 }
 
-export interface BalancerJson {
+export interface QuotaJson {
+  readonly owner: string;
+  /** How many machines of ours it may have. */
+  readonly vms: number;
+  readonly vms_used: number;
+}
+
+/** A permanent entry of a VM's neighbour table. */
+export interface NeighbourJson {
+  readonly address: string;
+  readonly mac: string;
+  readonly loadbalancer: string;
+  readonly loadbalancer_id: string;
+  readonly network: string;
+}
+
+export interface ListenerReferenceJson {
+  readonly id: string;
+  readonly name: string;
+  readonly protocol: ListenerProtocol;
+  readonly protocol_port: number;
+}
+
+export interface MemberReferenceJson {
+  readonly id: string;
+  readonly pool_id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly protocol_port: number;
+}
+
+/** How a balancer finds a member; null when it has not looked. */
+interface Found {
+  readonly health: MemberHealth | null;
+}
+
+/** With its totals, and its figures of each listener and member. */
+export interface BalancerJson extends CountersJson {
   readonly id: string;
   readonly loadbalancer_id: string;
   readonly loadbalancer: string;
@@ -112,6 +243,28 @@ export interface BalancerJson {
   readonly state: BalancerState;
   readonly since: string;
   readonly error: string;
+  /** How long it took until it served; null when that is not known. */
+  readonly ready_ms: number | null;
+  readonly listeners: readonly (ListenerReferenceJson & CountersJson)[];
+  readonly members: readonly (MemberReferenceJson & CountersJson & Found)[];
+}
+
+export interface HostCountersJson extends CountersJson {
+  readonly host: string;
+}
+
+/** A load balancer's totals over all hosts, and each listener's and member's; all of them also host by host. */
+export interface StatisticsJson extends CountersJson {
+  readonly id: string;
+  readonly name: string;
+  readonly hosts: readonly HostCountersJson[];
+  readonly listeners: readonly (ListenerReferenceJson &
+    CountersJson & { readonly hosts: readonly HostCountersJson[] })[];
+  readonly members: readonly (MemberReferenceJson &
+    CountersJson & {
+      readonly operating_status: OperatingStatus;
+      readonly hosts: readonly (HostCountersJson & Found)[];
+    })[];
 }
 
 export interface ProgressJson {

@@ -29,8 +29,10 @@ export interface Call {
 export interface Answer {
   /** Default 200. */
   readonly status?: number | undefined;
-  /** JSON, or a string for text/plain; absent = no body. */
+  /** JSON, or a string for text; absent = no body. */
   readonly body?: unknown;
+  /** Of a text; default text/plain. */
+  readonly contentType?: string | undefined;
   /** The change number of a write. */
   readonly generation?: number | undefined;
 }

@@ -1,5 +1,7 @@
 import { discoveryRoutes } from './discovery.ts';
 import { neutronRoutes } from './neutron.ts';
+import { flavorRoutes } from './octavia/flavors.ts';
+import { healthMonitorRoutes } from './octavia/health-monitors.ts';
 import { listenerRoutes } from './octavia/listeners.ts';
 import { loadBalancerRoutes } from './octavia/load-balancers.ts';
 import { memberRoutes } from './octavia/members.ts';
@@ -8,8 +10,12 @@ import { providerRoutes } from './octavia/providers.ts';
 import { applyRoutes } from './own/apply.ts';
 import { balancerRoutes } from './own/balancers.ts';
 import { hostRoutes } from './own/hosts.ts';
+import { neighbourRoutes } from './own/neighbours.ts';
 import { networkRoutes } from './own/networks.ts';
+import { quotaRoutes } from './own/quotas.ts';
+import { statisticsRoutes } from './own/statistics.ts';
 import { summaryRoutes } from './own/summary.ts';
+import { virtualMachineRoutes } from './own/virtual-machines.ts';
 import { vmRoutes } from './own/vms.ts';
 import type { Route } from './route.ts';
 
@@ -22,11 +28,24 @@ const octavia = [
   ...listenerRoutes,
   ...poolRoutes,
   ...memberRoutes,
+  ...healthMonitorRoutes,
+  ...flavorRoutes,
   ...providerRoutes,
   ...neutronRoutes,
 ];
 
-const own = [...networkRoutes, ...hostRoutes, ...vmRoutes, ...balancerRoutes, ...applyRoutes, ...summaryRoutes];
+const own = [
+  ...networkRoutes,
+  ...hostRoutes,
+  ...vmRoutes,
+  ...virtualMachineRoutes,
+  ...quotaRoutes,
+  ...neighbourRoutes,
+  ...balancerRoutes,
+  ...statisticsRoutes,
+  ...applyRoutes,
+  ...summaryRoutes,
+];
 
 /** Everything that the API answers. */
 export const routes: readonly Route[] = [

@@ -76,6 +76,7 @@ async function answer(
   const {
     status = 200,
     body,
+    contentType,
     generation,
   } = await route.answer({
     store,
@@ -93,6 +94,7 @@ async function answer(
     reply.header('x-hostlb-generation', generation);
     request.log.info({ method: request.method, path, generation, requestId: request.id }, 'changed');
   }
+  if (contentType !== undefined) reply.type(contentType);
   return reply.code(status).send(body);
 }
 

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
+import type { BalancerJson } from '../api/resources.ts';
 import type { Io } from './io.ts';
-import type { Column } from './render/table.ts';
+import type { Column, Row } from './render/table.ts';
 import { resolve } from './resolve.ts';
 import { type CommonOptions, enc, field, openSession, reads } from './session.ts';
+import { COUNTERS } from './statistics.ts';
 
 const COLUMNS: readonly Column[] = [
   ['LOAD BALANCER', 'loadbalancer'],
@@ -11,8 +13,31 @@ const COLUMNS: readonly Column[] = [
   ['STATE', 'state'],
   ['SINCE', 'since'],
   ['ID', 'id'],
-  ['ERROR', 'error'],
+  ['MEMBERS', (item) => membersText(item as unknown as BalancerJson)],
+  ['REASON', 'error'],
 ];
+
+const LISTENER_COLUMNS: readonly Column[] = [
+  ['LISTENER', 'name'],
+  ['PROTOCOL', 'protocol'],
+  ['PORT', 'protocol_port'],
+  ...COUNTERS,
+];
+
+const MEMBER_COLUMNS: readonly Column[] = [
+  ['MEMBER', 'name'],
+  ['ADDRESS', 'address'],
+  ['PORT', 'protocol_port'],
+  ['HEALTH', 'health'],
+  ...COUNTERS,
+];
+
+/** How many members it finds how, e.g. `3 ONLINE, 1 ERROR`. */
+function membersText({ members }: BalancerJson): string {
+  const found = new Map<string, number>();
+  for (const { health } of members) if (health !== null) found.set(health, (found.get(health) ?? 0) + 1);
+  return [...found].map(([health, count]) => `${count} ${health}`).join(', ');
+}
 
 /** `hostlb balancer …` */
 export function addBalancerCommands(program: Command, io: Io): void {
@@ -33,6 +58,17 @@ export function addBalancerCommands(program: Command, io: Io): void {
     .argument('<balancer>', 'id')
     .action(async (id: string, options: CommonOptions) => {
       const session = openSession(io, options);
-      await session.printObject(field(await session.get(`/v1/balancers/${enc(id)}`), 'balancer'));
+      const shown = field<BalancerJson>(await session.get(`/v1/balancers/${enc(id)}`), 'balancer');
+      if (options.output !== 'table') return session.printObject({ ...shown });
+      const { listeners, members, ...balancer } = shown;
+      await session.printObject(balancer);
+      for (const [rows, columns] of [
+        [listeners, LISTENER_COLUMNS],
+        [members, MEMBER_COLUMNS],
+      ] as const) {
+        if (rows.length === 0) continue;
+        io.stdout.write('\n');
+        await session.printList(rows as unknown as readonly Row[], columns);
+      }
     });
 }

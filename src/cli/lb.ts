@@ -1,12 +1,13 @@
 import { type Command, Option } from 'commander';
 import { ClientError } from '../api/client.ts';
 import type { LoadBalancerJson } from '../api/resources.ts';
-import { PLACEMENTS } from '../model/types.ts';
+import { LOOKUP_MODES, PLACEMENTS, RETURN_PATHS, UNTIL_READY } from '../model/types.ts';
 import { type Changes, requireChange, withChanges } from './changes.ts';
 import { CliError, type Io } from './io.ts';
 import type { Column, Row } from './render/table.ts';
 import { resolve } from './resolve.ts';
 import { type CommonOptions, collect, enc, field, openSession, reads, type Session, writes } from './session.ts';
+import { printStatistics } from './statistics.ts';
 
 const PATH = '/v2.0/lbaas/loadbalancers';
 
@@ -24,11 +25,19 @@ function vips({ vip_address, additional_vips }: LoadBalancerJson): readonly stri
   return [vip_address, ...additional_vips.map((vip) => vip.ip_address)];
 }
 
-interface CreateOptions extends CommonOptions {
+/** What `create` and `set` say alike. */
+interface Attributes {
+  readonly lookupMode?: string;
+  readonly returnPath?: string;
+  readonly untilReady?: string;
+}
+
+interface CreateOptions extends CommonOptions, Attributes {
   readonly name: string;
   readonly network: string;
   readonly vip?: readonly string[];
   readonly placement?: string;
+  readonly flavor?: string;
   readonly owner?: string;
   readonly description?: string;
   readonly disable?: boolean;
@@ -38,11 +47,12 @@ interface CreateOptions extends CommonOptions {
 export function addLoadBalancerCommands(program: Command, io: Io): void {
   const lb = program.command('lb').description('load balancers: a VIP, its listeners and pools');
 
-  writes(lb.command('create').description('create a load balancer'))
+  withAttributes(writes(lb.command('create').description('create a load balancer')))
     .requiredOption('--name <name>', 'its name')
     .requiredOption('--network <network>', 'name or id of the network whose clients it serves')
     .option('--vip <address>', 'its address; once for IPv4, once for IPv6 (default: a free one)', collect)
     .addOption(new Option('--placement <placement>', 'where its balancers live (default: switch)').choices(PLACEMENTS))
+    .option('--flavor <flavor>', 'name or id of its flavor (default: the default one of the placement)')
     .option('--owner <owner>', 'tenant whose VMs it serves (default: VMs of every owner)')
     .option('--description <text>', 'what it is for')
     .option('--disable', 'create it switched off')
@@ -74,14 +84,22 @@ export function addLoadBalancerCommands(program: Command, io: Io): void {
       await printOne(session, await resolve(session, 'load balancer', name));
     });
 
-  withChanges(writes(lb.command('set').description('change a load balancer')))
+  withAttributes(withChanges(writes(lb.command('set').description('change a load balancer'))))
     .argument('<load-balancer>', 'name or id')
-    .action(async (name: string, options: CommonOptions & Changes) => {
-      const changes = requireChange(options);
+    .action(async (name: string, options: CommonOptions & Changes & Attributes) => {
+      const changes = requireChange(options, attributesOf(options));
       const session = openSession(io, options);
       const id = await resolve(session, 'load balancer', name);
       await session.write('PUT', `${PATH}/${id}`, { loadbalancer: changes });
       await printOne(session, id);
+    });
+
+  reads(lb.command('stats').description('what its balancers counted, with its listeners and members'))
+    .argument('<load-balancer>', 'name or id')
+    .option('--hosts', 'host by host')
+    .action(async (name: string, options: CommonOptions & { hosts?: boolean }) => {
+      const session = openSession(io, options);
+      await printStatistics(session, await resolve(session, 'load balancer', name), options);
     });
 
   writes(lb.command('delete').description('delete a load balancer'))
@@ -98,10 +116,28 @@ export function addLoadBalancerCommands(program: Command, io: Io): void {
     });
 }
 
-function createBody({ name, network, vip = [], placement, owner, description, disable }: CreateOptions): Row {
+function withAttributes(command: Command): Command {
+  return command
+    .addOption(new Option('--lookup-mode <mode>', 'how VMs learn the VIP MAC').choices(LOOKUP_MODES))
+    .addOption(new Option('--return-path <path>', 'how replies travel').choices(RETURN_PATHS))
+    .addOption(
+      new Option(
+        '--until-ready <how>',
+        'outside the switch: hold lookups until ready, or serve from the switch',
+      ).choices(UNTIL_READY),
+    );
+}
+
+function attributesOf({ lookupMode, returnPath, untilReady }: Attributes): Row {
+  return { lookup_mode: lookupMode, return_path: returnPath, until_ready: untilReady };
+}
+
+function createBody(options: CreateOptions): Row {
+  const { name, network, vip = [], placement, flavor, owner, description, disable } = options;
   const [first, ...others] = vip;
   return {
     ...{ name, vip_network_id: network, vip_address: first, provider: placement, project_id: owner, description },
+    ...{ flavor_id: flavor, ...attributesOf(options) },
     additional_vips: others.map((address) => ({ ip_address: address })),
     admin_state_up: disable !== true,
   };

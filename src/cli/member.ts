@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import type { PoolJson, StatisticsJson } from '../api/resources.ts';
+import { LIMITS } from '../model/limits.ts';
 import { type Changes, requireChange, withChanges } from './changes.ts';
-import type { Io } from './io.ts';
-import type { Column } from './render/table.ts';
+import { type Io, UsageError } from './io.ts';
+import type { Column, Row } from './render/table.ts';
 import { resolve, resolveMember } from './resolve.ts';
 import { type CommonOptions, field, openSession, reads, type Session, whole, writes } from './session.ts';
 
@@ -15,33 +17,51 @@ const COLUMNS: readonly Column[] = [
   ['OPERATING', 'operating_status'],
 ];
 
-interface CreateOptions extends CommonOptions {
+/** What `create` and `set` say alike. */
+interface Attributes {
+  readonly weight?: number;
+  readonly enableBackup?: boolean;
+  readonly disableBackup?: boolean;
+  readonly monitorAddress?: string | false;
+  readonly monitorPort?: number | false;
+}
+
+interface CreateOptions extends CommonOptions, Attributes {
   readonly name?: string;
   readonly address: string;
   readonly port: number;
-  readonly weight?: number;
   readonly disable?: boolean;
 }
 
-const weight = whole(0, 256);
+/** A member as one host's balancer finds it. */
+const HOST_COLUMNS: readonly Column[] = [
+  ['NAME', 'name'],
+  ['ADDRESS', 'address'],
+  ['PORT', 'protocol_port'],
+  ['HOST', 'host'],
+  ['HEALTH', 'health'],
+  ['ACTIVE', 'active_connections'],
+  ['TOTAL', 'total_connections'],
+  ['ID', 'id'],
+];
 
 /** `hostlb member …`: every command names the pool first. */
 export function addMemberCommands(program: Command, io: Io): void {
   const member = program.command('member').description('members: the machines of a pool');
 
-  writes(member.command('create').description('add a member to a pool'))
+  withAttributes(writes(member.command('create').description('add a member to a pool')))
     .argument('<pool>', 'name or id')
     .option('--name <name>', 'its name')
     .requiredOption('--address <address>', 'its IP address')
     .requiredOption('--port <port>', 'its port', whole(1, 65535))
-    .option('--weight <weight>', 'its share of new connections, 0 to 256 (default: 1)', weight)
     .option('--disable', 'create it switched off')
     .addHelpText('after', '\nExample:\n  hostlb member create servers --name s1 --address 10.0.0.21 --port 80')
     .action(async (pool: string, options: CreateOptions) => {
       const session = openSession(io, options);
       const { name, address, port, disable } = options;
       const body = {
-        ...{ name, address, protocol_port: port, weight: options.weight, admin_state_up: disable !== true },
+        ...{ name, address, protocol_port: port, admin_state_up: disable !== true },
+        ...attributesOf(options),
       };
       const path = await membersPath(session, pool);
       const reply = await session.write('POST', path, { member: body });
@@ -50,9 +70,15 @@ export function addMemberCommands(program: Command, io: Io): void {
 
   reads(member.command('list').description('list the members of a pool'))
     .argument('<pool>', 'name or id')
-    .action(async (pool: string, options: CommonOptions) => {
+    .option('--hosts', 'how each host finds them')
+    .action(async (pool: string, options: CommonOptions & { hosts?: boolean }) => {
       const session = openSession(io, options);
-      await session.printList(field(await session.get(await membersPath(session, pool)), 'members'), COLUMNS);
+      if (options.hosts === true) {
+        const id = await resolve(session, 'pool', pool);
+        await session.printList(await membersByHost(session, id), HOST_COLUMNS);
+      } else {
+        await session.printList(field(await session.get(await membersPath(session, pool)), 'members'), COLUMNS);
+      }
     });
 
   reads(member.command('show').description('show a member'))
@@ -63,12 +89,13 @@ export function addMemberCommands(program: Command, io: Io): void {
       await printOne(session, await memberPath(session, pool, name));
     });
 
-  withChanges(writes(member.command('set').description('change a member')), { described: false })
+  withAttributes(withChanges(writes(member.command('set').description('change a member')), { described: false }))
     .argument('<pool>', 'name or id')
     .argument('<member>', 'name or id')
-    .option('--weight <weight>', 'its share of new connections, 0 to 256; 0 = no new ones', weight)
-    .action(async (pool: string, name: string, options: CommonOptions & Changes & { weight?: number }) => {
-      const changes = requireChange(options, { weight: options.weight });
+    .option('--no-monitor-address', 'ask at its own address')
+    .option('--no-monitor-port', 'ask at its own port')
+    .action(async (pool: string, name: string, options: CommonOptions & Changes & Attributes) => {
+      const changes = requireChange(options, attributesOf(options));
       const session = openSession(io, options);
       const path = await memberPath(session, pool, name);
       await session.write('PUT', path, { member: changes });
@@ -82,6 +109,39 @@ export function addMemberCommands(program: Command, io: Io): void {
       const session = openSession(io, options);
       await session.write('DELETE', await memberPath(session, pool, name));
     });
+}
+
+function withAttributes(command: Command): Command {
+  return command
+    .option('--weight <weight>', 'its share of new connections, 0 to 256; 0 = no new ones', whole(0, LIMITS.maxWeight))
+    .option('--enable-backup', 'it gets connections only while no other member can')
+    .option('--disable-backup', 'it gets connections like any other')
+    .option('--monitor-address <address>', 'where its health is asked for')
+    .option('--monitor-port <port>', 'port at which its health is asked for', whole(1, 65535));
+}
+
+function attributesOf(options: Attributes): Row {
+  const { weight, enableBackup = false, disableBackup = false, monitorAddress, monitorPort } = options;
+  if (enableBackup && disableBackup) throw new UsageError('--enable-backup and --disable-backup exclude each other');
+  return {
+    weight,
+    backup: enableBackup ? true : disableBackup ? false : undefined,
+    monitor_address: monitorAddress === false ? null : monitorAddress,
+    monitor_port: monitorPort === false ? null : monitorPort,
+  };
+}
+
+async function membersByHost(session: Session, poolId: string): Promise<readonly Row[]> {
+  const pool = field<PoolJson>(await session.get(`/v2.0/lbaas/pools/${poolId}`), 'pool');
+  const stats = field<StatisticsJson>(
+    await session.get(`/v1/loadbalancers/${pool.loadbalancers[0]?.id}/stats`),
+    'stats',
+  );
+  return stats.members
+    .filter((member) => member.pool_id === poolId)
+    .flatMap(({ id, name, address, protocol_port, hosts }) =>
+      hosts.map((host) => ({ id, name, address, protocol_port, ...host })),
+    );
 }
 
 async function membersPath(session: Session, pool: string): Promise<string> {

@@ -1,11 +1,12 @@
 import { type Command, Option } from 'commander';
 import type { PoolJson } from '../api/resources.ts';
-import { ALGORITHMS } from '../model/types.ts';
+import { LIMITS } from '../model/limits.ts';
+import { ALGORITHMS, LOCALITIES, PERSISTENCE_TYPES, POOL_PROTOCOLS } from '../model/types.ts';
 import { type Changes, requireChange, withChanges } from './changes.ts';
 import { type Io, UsageError } from './io.ts';
-import type { Column } from './render/table.ts';
+import type { Column, Row } from './render/table.ts';
 import { resolve } from './resolve.ts';
-import { type CommonOptions, field, openSession, reads, type Session, writes } from './session.ts';
+import { type CommonOptions, field, openSession, pairs, reads, type Session, whole, writes } from './session.ts';
 
 const PATH = '/v2.0/lbaas/pools';
 
@@ -19,7 +20,15 @@ const COLUMNS: readonly Column[] = [
   ['OPERATING', 'operating_status'],
 ];
 
-interface CreateOptions extends CommonOptions {
+/** What `create` and `set` say alike. */
+interface Attributes {
+  readonly sessionPersistence?: Readonly<Record<string, string>> | false;
+  readonly locality?: string;
+  readonly localityFactor?: number;
+  readonly slowStart?: number;
+}
+
+interface CreateOptions extends CommonOptions, Attributes {
   readonly lb?: string;
   readonly listener?: string;
   readonly name?: string;
@@ -35,21 +44,27 @@ const algorithmOption = () => new Option('--algorithm <algorithm>', 'how members
 export function addPoolCommands(program: Command, io: Io): void {
   const pool = program.command('pool').description('pools: members and how they are chosen');
 
-  writes(pool.command('create').description('create a pool'))
+  withAttributes(writes(pool.command('create').description('create a pool')))
     .option('--lb <load-balancer>', 'load balancer that it belongs to: name or id')
     .option('--listener <listener>', 'listener that it serves: name or id')
     .option('--name <name>', 'its name')
     .addOption(algorithmOption().makeOptionMandatory())
-    .option('--protocol <protocol>', 'what its members speak', 'TCP')
+    .addOption(new Option('--protocol <protocol>', 'what its members speak').choices(POOL_PROTOCOLS).default('TCP'))
     .option('--description <text>', 'what it is for')
     .option('--disable', 'create it switched off')
-    .addHelpText('after', '\nExample:\n  hostlb pool create --listener http --name servers --algorithm SOURCE_IP_PORT')
+    .addHelpText(
+      'after',
+      '\nExample:\n  hostlb pool create --listener http --name servers --algorithm SOURCE_IP_PORT\n' +
+        '  hostlb pool create --listener shop --algorithm ROUND_ROBIN --protocol HTTP \\\n' +
+        '    --session-persistence type=APP_COOKIE,cookie_name=sid --locality prefer',
+    )
     .action(async (options: CreateOptions) => {
       const { lb, listener, name, description, algorithm, protocol, disable } = options;
       if ((lb === undefined) === (listener === undefined)) throw new UsageError('give either --lb or --listener');
       const session = openSession(io, options);
       const body = {
         ...{ name, description, lb_algorithm: algorithm, protocol, admin_state_up: disable !== true },
+        ...attributesOf(options),
         loadbalancer_id: lb === undefined ? undefined : await resolve(session, 'load balancer', lb),
         listener_id: listener === undefined ? undefined : await resolve(session, 'listener', listener),
       };
@@ -73,11 +88,12 @@ export function addPoolCommands(program: Command, io: Io): void {
       await printOne(session, await resolve(session, 'pool', name));
     });
 
-  withChanges(writes(pool.command('set').description('change a pool')))
+  withAttributes(withChanges(writes(pool.command('set').description('change a pool'))))
     .argument('<pool>', 'name or id')
     .addOption(algorithmOption())
-    .action(async (name: string, options: CommonOptions & Changes & { algorithm?: string }) => {
-      const changes = requireChange(options, { lb_algorithm: options.algorithm });
+    .option('--no-session-persistence', 'let each connection go to any member')
+    .action(async (name: string, options: CommonOptions & Changes & Attributes & { algorithm?: string }) => {
+      const changes = requireChange(options, { lb_algorithm: options.algorithm, ...attributesOf(options) });
       const session = openSession(io, options);
       const id = await resolve(session, 'pool', name);
       await session.write('PUT', `${PATH}/${id}`, { pool: changes });
@@ -90,6 +106,35 @@ export function addPoolCommands(program: Command, io: Io): void {
       const session = openSession(io, options);
       await session.write('DELETE', `${PATH}/${await resolve(session, 'pool', name)}`);
     });
+}
+
+function withAttributes(command: Command): Command {
+  return command
+    .option(
+      '--session-persistence <key=value,...>',
+      `one client, one member: type=${PERSISTENCE_TYPES.join('|')}, cookie_name=NAME`,
+      pairs,
+    )
+    .addOption(
+      new Option('--locality <locality>', "whether members on the client's host come first").choices(LOCALITIES),
+    )
+    .option(
+      '--locality-factor <factor>',
+      'with prefer: how often more they are chosen',
+      whole(1, LIMITS.maxLocalityFactor),
+    )
+    .option(
+      '--slow-start <seconds>',
+      'how long a member that comes back gets its share little by little',
+      whole(0, LIMITS.maxSlowStartSeconds),
+    );
+}
+
+function attributesOf({ sessionPersistence, locality, localityFactor, slowStart }: Attributes): Row {
+  return {
+    session_persistence: sessionPersistence === false ? null : sessionPersistence,
+    ...{ locality, locality_factor: localityFactor, slow_start: slowStart },
+  };
 }
 
 async function printOne(session: Session, id: string): Promise<void> {

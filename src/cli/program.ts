@@ -5,6 +5,9 @@ import { addAgentCommand } from './agent.ts';
 import { addApplyCommand } from './apply.ts';
 import { addBalancerCommands } from './balancer.ts';
 import { addControllerCommand } from './controller.ts';
+import { addFlavorCommands } from './flavor.ts';
+import { addFlavorProfileCommands } from './flavorprofile.ts';
+import { addHealthMonitorCommands } from './healthmonitor.ts';
 import { addHostCommands } from './host.ts';
 import { type Io, printable } from './io.ts';
 import { addLoadBalancerCommands } from './lb.ts';
@@ -12,6 +15,7 @@ import { addListenerCommands } from './listener.ts';
 import { addMemberCommands } from './member.ts';
 import { addNetworkCommands } from './network.ts';
 import { addPoolCommands } from './pool.ts';
+import { addQuotaCommands } from './quota.ts';
 import { addStatusCommands } from './status.ts';
 import { addVmCommands } from './vm.ts';
 
@@ -55,10 +59,14 @@ async function createProgram(args: readonly string[], io: Io): Promise<Command> 
     addListenerCommands,
     addPoolCommands,
     addMemberCommands,
+    addHealthMonitorCommands,
     addNetworkCommands,
     addHostCommands,
     addVmCommands,
+    addQuotaCommands,
     addBalancerCommands,
+    addFlavorCommands,
+    addFlavorProfileCommands,
     addApplyCommand,
     addStatusCommands,
     addControllerCommand,

@@ -6,6 +6,9 @@ const KINDS = {
   'load balancer': { path: '/v2.0/lbaas/loadbalancers', plural: 'loadbalancers' },
   listener: { path: '/v2.0/lbaas/listeners', plural: 'listeners' },
   pool: { path: '/v2.0/lbaas/pools', plural: 'pools' },
+  'health monitor': { path: '/v2.0/lbaas/healthmonitors', plural: 'healthmonitors' },
+  flavor: { path: '/v2.0/lbaas/flavors', plural: 'flavors' },
+  'flavor profile': { path: '/v2.0/lbaas/flavorprofiles', plural: 'flavorprofiles' },
 } as const;
 export type Kind = keyof typeof KINDS;
 

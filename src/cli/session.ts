@@ -23,11 +23,14 @@ export function reads(command: Command): Command {
     .option('--api <url>', `the controller's API (default: $HOSTLB_API, else ${DEFAULT_API_URL})`);
 }
 
+/** Adds the options of a command that writes and has a `--timeout` of its own. */
+export function waits(command: Command): Command {
+  return reads(command).option('--wait', 'return when every host has the change');
+}
+
 /** Adds the options of a command that writes. */
 export function writes(command: Command): Command {
-  return reads(command)
-    .option('--wait', 'return when every host has the change')
-    .option('--timeout <seconds>', 'how long --wait waits', seconds, DEFAULT_WAIT_SECONDS);
+  return waits(command).option('--timeout <seconds>', 'how long --wait waits', seconds, DEFAULT_WAIT_SECONDS);
 }
 
 /** One run of a command: its client, its options, its way out. */
@@ -69,7 +72,7 @@ export function field<T>(body: unknown, key: string): T {
 /** Argument parser: a whole number from `min` to `max`. */
 export function whole(min: number, max: number): (text: string) => number {
   return (text) => {
-    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
     if (!(value >= min && value <= max)) throw new InvalidArgumentError(`Must be a number from ${min} to ${max}.`);
     return value;
   };
@@ -82,9 +85,28 @@ export function seconds(text: string): number {
   return value;
 }
 
+/** Argument parser: a number from `min` to `max`, fractions allowed. */
+export function decimal(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) throw new InvalidArgumentError(`Must be a number from ${min} to ${max}.`);
+    return value;
+  };
+}
+
+/** Argument collector: `KEY=VALUE`, several with commas or by giving the option again. */
+export function pairs(text: string, before: Readonly<Record<string, string>> | boolean = {}): Record<string, string> {
+  const added = text.split(',').map((pair) => {
+    const at = pair.indexOf('=');
+    if (at < 1) throw new InvalidArgumentError(`'${pair}' is not KEY=VALUE.`);
+    return [pair.slice(0, at), pair.slice(at + 1)] as const;
+  });
+  return { ...(typeof before === 'boolean' ? {} : before), ...Object.fromEntries(added) };
+}
+
 /** Argument collector for an option that may be given again. */
-export function collect(text: string, before: readonly string[] = []): readonly string[] {
-  return [...before, text];
+export function collect(text: string, before: readonly string[] | boolean = []): readonly string[] {
+  return typeof before === 'boolean' ? [text] : [...before, text];
 }
 
 /** A path segment. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { requireListener, requireLoadBalancer, requirePool } from '../../model/lookup.ts';
 import type { ListenerSpec } from '../../model/specs.ts';
 import type { Listener, LoadBalancer } from '../../model/types.ts';
+import * as attributes from '../attributes.ts';
 import { invalidRequest } from '../errors.ts';
 import { object, port, text, uuid } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
@@ -10,17 +11,11 @@ import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
 import { commonJson, described, fixedShape, owned, refuseFixed } from './common.ts';
 import { nestedPool, poolSpec, poolTree } from './pools.ts';
-import { listenerProtocol, servedProtocol } from './protocols.ts';
+import { listenerProtocol, servedListenerProtocol } from './protocols.ts';
+import { listenerTotals } from './stats.ts';
 import { type Health, healthIn, listenerOperating, partProvisioning } from './status.ts';
 
 const FIXED = {
-  connection_limit: -1,
-  insert_headers: {},
-  timeout_client_data: 50000,
-  timeout_member_connect: 5000,
-  timeout_member_data: 50000,
-  timeout_tcp_inspect: 0,
-  allowed_cidrs: null,
   l7policies: [],
   default_tls_container_ref: null,
   sni_container_refs: [],
@@ -40,6 +35,7 @@ const listenerShape = {
   ...described,
   ...owned,
   ...fixedShape(FIXED),
+  ...attributes.listenerShape,
   protocol: listenerProtocol,
   protocol_port: port,
   default_pool_id: uuid.nullish(),
@@ -55,7 +51,12 @@ const listenerCreate = object({
   loadbalancer_id: uuid,
   default_pool: nestedPool.nullish(),
 });
-const listenerUpdate = object({ ...described, ...fixedShape(FIXED), default_pool_id: uuid.nullish() });
+const listenerUpdate = object({
+  ...described,
+  ...fixedShape(FIXED),
+  ...attributes.listenerShape,
+  default_pool_id: uuid.nullish(),
+});
 
 /** What the store needs to make the listener with its pool. Throws ApiError for what the placement does not serve. */
 export function listenerSpec(body: z.output<typeof nestedListener>, placement: string): ListenerSpec {
@@ -65,9 +66,10 @@ export function listenerSpec(body: z.output<typeof nestedListener>, placement: s
   return {
     name: body.name,
     description: body.description,
-    protocol: servedProtocol(placement, body.protocol),
+    protocol: servedListenerProtocol(placement, body.protocol),
     protocolPort: body.protocol_port,
     adminStateUp: body.admin_state_up,
+    ...attributes.listenerAttributes(body),
     defaultPool: pool ? ('protocol' in pool ? poolSpec(pool, placement) : pool.name) : (poolId ?? undefined),
   };
 }
@@ -77,6 +79,7 @@ export function listenerJson(
   listener: Listener,
   health: Health,
 ): ListenerJson & typeof FIXED {
+  const { timeouts, allowedCidrs } = listener;
   return {
     ...commonJson(listener, loadBalancer.owner, partProvisioning(health)),
     ...FIXED,
@@ -85,6 +88,13 @@ export function listenerJson(
     protocol: listener.protocol,
     protocol_port: listener.protocolPort,
     default_pool_id: listener.defaultPool?.id ?? null,
+    connection_limit: listener.connectionLimit,
+    insert_headers: Object.fromEntries(listener.insertHeaders.map((header) => [header, 'true'])),
+    timeout_client_data: timeouts.clientDataMs,
+    timeout_member_connect: timeouts.memberConnectMs,
+    timeout_member_data: timeouts.memberDataMs,
+    timeout_tcp_inspect: timeouts.tcpInspectMs,
+    allowed_cidrs: allowedCidrs.length === 0 ? null : allowedCidrs,
     loadbalancers: [{ id: loadBalancer.id }],
   };
 }
@@ -124,6 +134,11 @@ const FILTERS = [
   ...['provisioning_status', 'operating_status', 'created_at', 'updated_at', 'default_pool_id', 'connection_limit'],
 ];
 
+function stats(call: Call): Answer {
+  const { loadBalancer, listener } = requireListener(call.model, param(call, 'id'));
+  return { body: { stats: listenerTotals(call.model, loadBalancer, [listener]) } };
+}
+
 async function create(call: Call): Promise<Answer> {
   const body = parseBody(listenerCreate, call.body, { root: 'listener', argument: 'listener_' });
   const loadBalancer = requireLoadBalancer(call.model, body.loadbalancer_id);
@@ -144,6 +159,7 @@ async function update(call: Call): Promise<Answer> {
     name: body.name,
     description: body.description,
     adminStateUp: body.admin_state_up,
+    ...attributes.listenerAttributes(body),
     defaultPoolId: body.default_pool_id,
   });
   return { ...show(call, listener.id), generation };
@@ -158,6 +174,7 @@ export const listenerRoutes: readonly Route[] = [
   { method: 'GET', path: '/lbaas/listeners', answer: list },
   { method: 'POST', path: '/lbaas/listeners', answer: create },
   { method: 'GET', path: '/lbaas/listeners/:id', answer: (call) => show(call, param(call, 'id')) },
+  { method: 'GET', path: '/lbaas/listeners/:id/stats', answer: stats },
   { method: 'PUT', path: '/lbaas/listeners/:id', answer: update },
   { method: 'DELETE', path: '/lbaas/listeners/:id', answer: remove },
 ];

@@ -1,6 +1,7 @@
 import { DEFAULT_PLACEMENT } from '../../model/capabilities.ts';
 import { requireLoadBalancer } from '../../model/lookup.ts';
 import type { LoadBalancer } from '../../model/types.ts';
+import { loadBalancerAttributes, loadBalancerShape } from '../attributes.ts';
 import { listOf, object, text } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
 import type { LoadBalancerJson } from '../resources.ts';
@@ -10,11 +11,12 @@ import { commonJson, described, fixedShape, owned, ownerOf, refuseFixed } from '
 import { listenerSpec, listenerTree, nestedListener } from './listeners.ts';
 import { nestedPool, poolSpec, poolTree } from './pools.ts';
 import { requirePlacement } from './providers.ts';
+import { listenerTotals } from './stats.ts';
 import { type Health, healthIn, loadBalancerOperating } from './status.ts';
 import { statusTree } from './status-tree.ts';
 import { readVips, vipJson, vipShape } from './vip.ts';
 
-const FIXED = { vip_qos_policy_id: null, flavor_id: null, availability_zone: null, tags: [] };
+const FIXED = { vip_qos_policy_id: null, availability_zone: null, tags: [] };
 
 const NAME = { root: 'loadbalancer', argument: 'load_balancer' };
 
@@ -23,13 +25,16 @@ const loadBalancerCreate = object({
   ...owned,
   ...fixedShape(FIXED),
   ...vipShape,
+  ...loadBalancerShape,
   provider: text.nullish(),
+  flavor_id: text.nullish(),
   listeners: listOf(nestedListener).nullish(),
   pools: listOf(nestedPool).nullish(),
 });
 const loadBalancerUpdate = object({
   ...described,
   ...fixedShape({ vip_qos_policy_id: null, tags: [] }),
+  ...loadBalancerShape,
 });
 
 export function loadBalancerJson(loadBalancer: LoadBalancer, health: Health): LoadBalancerJson & typeof FIXED {
@@ -39,6 +44,10 @@ export function loadBalancerJson(loadBalancer: LoadBalancer, health: Health): Lo
     description: loadBalancer.description,
     operating_status: loadBalancerOperating(loadBalancer, health),
     provider: loadBalancer.placement,
+    flavor_id: loadBalancer.flavorId ?? null,
+    lookup_mode: loadBalancer.lookupMode,
+    return_path: loadBalancer.returnPath,
+    until_ready: loadBalancer.untilReady,
     ...vipJson(loadBalancer),
     listeners: loadBalancer.listeners.map(({ id }) => ({ id })),
     pools: loadBalancer.pools.map(({ id }) => ({ id })),
@@ -74,6 +83,7 @@ function list(call: Call): Answer {
 const FILTERS = [
   ...['id', 'name', 'description', 'provider', 'admin_state_up', 'project_id', 'tenant_id'],
   ...['provisioning_status', 'operating_status', 'created_at', 'updated_at', 'flavor_id', 'availability_zone'],
+  ...['lookup_mode', 'return_path', 'until_ready'],
   ...['vip_address', 'vip_network_id', 'vip_subnet_id', 'vip_port_id', 'vip_qos_policy_id'],
 ];
 
@@ -87,7 +97,9 @@ async function create(call: Call): Promise<Answer> {
     owner: ownerOf(body),
     ...readVips(call.model, body, placement),
     placement,
+    flavor: body.flavor_id ?? undefined,
     adminStateUp: body.admin_state_up,
+    ...loadBalancerAttributes(body),
     listeners: body.listeners?.map((listener) => listenerSpec(listener, placement)),
     pools: body.pools?.map((pool) => poolSpec(pool, placement)),
   });
@@ -100,7 +112,10 @@ async function update(call: Call): Promise<Answer> {
   const { id, placement } = requireLoadBalancer(call.model, param(call, 'id'));
   const body = parseBody(loadBalancerUpdate, call.body, NAME);
   refuseFixed(placement, body, { vip_qos_policy_id: null, tags: [] });
-  const patch = { name: body.name, description: body.description, adminStateUp: body.admin_state_up };
+  const patch = {
+    ...{ name: body.name, description: body.description, adminStateUp: body.admin_state_up },
+    ...loadBalancerAttributes(body),
+  };
   const { generation } = await call.store.updateLoadBalancer(id, patch);
   return { ...show(call, id), generation };
 }
@@ -116,6 +131,11 @@ function statuses(call: Call): Answer {
   return { body: { statuses: statusTree(loadBalancer, healthIn(call.model)(loadBalancer)) } };
 }
 
+function stats(call: Call): Answer {
+  const loadBalancer = requireLoadBalancer(call.model, param(call, 'id'));
+  return { body: { stats: listenerTotals(call.model, loadBalancer, loadBalancer.listeners) } };
+}
+
 export const loadBalancerRoutes: readonly Route[] = [
   { method: 'GET', path: '/lbaas/loadbalancers', answer: list },
   { method: 'POST', path: '/lbaas/loadbalancers', answer: create },
@@ -124,4 +144,5 @@ export const loadBalancerRoutes: readonly Route[] = [
   { method: 'DELETE', path: '/lbaas/loadbalancers/:id', answer: remove },
   { method: 'GET', path: '/lbaas/loadbalancers/:id/status', answer: statuses },
   { method: 'GET', path: '/lbaas/loadbalancers/:id/statuses', answer: statuses },
+  { method: 'GET', path: '/lbaas/loadbalancers/:id/stats', answer: stats },
 ];

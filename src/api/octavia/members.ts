@@ -3,8 +3,9 @@ import { cidrContains } from '../../model/addresses.ts';
 import { requireMember, requirePool } from '../../model/lookup.ts';
 import type { MemberSpec } from '../../model/specs.ts';
 import type { LoadBalancer, Member, Pool } from '../../model/types.ts';
+import { memberAttributes, memberShape } from '../attributes.ts';
 import { ApiError, invalidField } from '../errors.ts';
-import { address, integer, listOf, object, port, uuid } from '../fields.ts';
+import { address, listOf, object, port, uuid } from '../fields.ts';
 import { subnetId } from '../neutron.ts';
 import { listAnswer, showAnswer } from '../query.ts';
 import type { MemberJson } from '../resources.ts';
@@ -13,22 +14,18 @@ import { parse, parseBody } from '../validate.ts';
 import { commonJson, fixedShape, named, owned, refuseFixed } from './common.ts';
 import { type Health, healthIn, memberOperating, partProvisioning } from './status.ts';
 
-const FIXED = { backup: false, monitor_address: null, monitor_port: null, tags: [] };
-
-const weight = integer(0, 256)
-  .nullish()
-  .transform((value) => (value === null ? 1 : value));
+const FIXED = { tags: [] };
 
 export const memberCreate = object({
   ...named,
   ...owned,
   ...fixedShape(FIXED),
+  ...memberShape,
   address,
   protocol_port: port,
-  weight,
   subnet_id: uuid.nullish(),
 });
-const memberUpdate = object({ ...named, ...fixedShape(FIXED), weight });
+const memberUpdate = object({ ...named, ...fixedShape(FIXED), ...memberShape });
 type MemberCreate = z.output<typeof memberCreate>;
 
 /** What the store needs to make the member. Throws ApiError for what no member can be. */
@@ -38,26 +35,34 @@ export function memberSpec(body: MemberCreate, placement: string): MemberSpec {
     name: body.name,
     address: body.address,
     protocolPort: body.protocol_port,
-    weight: body.weight,
     adminStateUp: body.admin_state_up,
+    ...memberAttributes(body),
   };
 }
 
-export function memberJson(loadBalancer: LoadBalancer, member: Member, health: Health): MemberJson & typeof FIXED {
+export function memberJson(
+  loadBalancer: LoadBalancer,
+  { pool, member }: { readonly pool: Pool; readonly member: Member },
+  health: Health,
+): MemberJson & typeof FIXED {
   return {
     ...commonJson(member, loadBalancer.owner, partProvisioning(health)),
     ...FIXED,
-    operating_status: memberOperating(member),
+    operating_status: memberOperating(member, pool, health),
     address: member.address,
     protocol_port: member.protocolPort,
     weight: member.weight,
+    backup: member.backup,
+    monitor_address: member.monitorAddress ?? null,
+    monitor_port: member.monitorPort ?? null,
     ...{ subnet_id: null },
   };
 }
 
 function show(call: Call, id: string): Answer {
-  const { loadBalancer, member } = requireMember(call.model, param(call, 'pool'), id);
-  return showAnswer(call, 'member', memberJson(loadBalancer, member, healthIn(call.model)(loadBalancer)));
+  const { loadBalancer, pool, member } = requireMember(call.model, param(call, 'pool'), id);
+  const json = memberJson(loadBalancer, { pool, member }, healthIn(call.model)(loadBalancer));
+  return showAnswer(call, 'member', json);
 }
 
 function list(call: Call): Answer {
@@ -65,12 +70,24 @@ function list(call: Call): Answer {
   const health = healthIn(call.model)(loadBalancer);
   return listAnswer(
     call,
-    pool.members.map((member) => memberJson(loadBalancer, member, health)),
+    pool.members.map((member) => memberJson(loadBalancer, { pool, member }, health)),
     { plural: 'members', attributes: FILTERS },
   );
 }
 const FILTERS = [
-  ...['id', 'name', 'address', 'protocol_port', 'weight', 'backup', 'admin_state_up', 'project_id', 'tenant_id'],
+  ...[
+    'id',
+    'name',
+    'address',
+    'protocol_port',
+    'weight',
+    'backup',
+    'monitor_address',
+    'monitor_port',
+    'admin_state_up',
+    'project_id',
+    'tenant_id',
+  ],
   ...['provisioning_status', 'operating_status', 'created_at', 'updated_at', 'subnet_id'],
 ];
 
@@ -87,7 +104,7 @@ async function update(call: Call): Promise<Answer> {
   const { loadBalancer, pool, member } = requireMember(call.model, param(call, 'pool'), param(call, 'id'));
   const body = parseBody(memberUpdate, call.body, { root: 'member', argument: 'member_' });
   refuseFixed(loadBalancer.placement, body, FIXED);
-  const patch = { name: body.name, weight: body.weight, adminStateUp: body.admin_state_up };
+  const patch = { name: body.name, adminStateUp: body.admin_state_up, ...memberAttributes(body) };
   const { generation } = await call.store.updateMember(pool.id, member.id, patch);
   return { ...show(call, member.id), generation };
 }
@@ -138,9 +155,9 @@ async function replaceMembers(
   }
   for (const [key, spec] of wanted) {
     const member = existing.get(key);
-    const { name, weight, adminStateUp } = spec;
+    const { address: _address, protocolPort: _port, ...patch } = spec;
     if (member === undefined) ({ generation } = await store.createMember(pool.id, spec));
-    else ({ generation } = await store.updateMember(pool.id, member.id, { name, weight, adminStateUp }));
+    else ({ generation } = await store.updateMember(pool.id, member.id, patch));
   }
   return generation;
 }

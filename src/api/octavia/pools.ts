@@ -1,20 +1,21 @@
 import type { z } from 'zod';
 import { requireListener, requireLoadBalancer, requirePool } from '../../model/lookup.ts';
-import type { PoolSpec } from '../../model/specs.ts';
-import type { Listener, LoadBalancer, Pool } from '../../model/types.ts';
-import { invalidRequest } from '../errors.ts';
+import type { PoolSpec, SessionPersistenceSpec } from '../../model/specs.ts';
+import type { Listener, LoadBalancer, Pool, SessionPersistence } from '../../model/types.ts';
+import * as attributes from '../attributes.ts';
+import { invalidField, invalidRequest } from '../errors.ts';
 import { listOf, object, uuid } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
-import type { PoolJson } from '../resources.ts';
+import type { PoolJson, SessionPersistenceJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
 import { commonJson, described, fixedShape, owned, refuseFixed } from './common.ts';
+import { monitorJson, monitorSpec, nestedMonitor } from './health-monitors.ts';
 import { memberCreate, memberJson, memberSpec } from './members.ts';
-import { algorithm, poolProtocol, servedAlgorithm, servedProtocol } from './protocols.ts';
+import { algorithm, poolProtocol, servedAlgorithm, servedPoolProtocol } from './protocols.ts';
 import { type Health, healthIn, partProvisioning, poolOperating } from './status.ts';
 
 const FIXED = {
-  session_persistence: null,
   tls_enabled: false,
   tls_container_ref: null,
   ca_tls_container_ref: null,
@@ -30,24 +31,36 @@ const nestedShape = {
   ...described,
   ...owned,
   ...fixedShape(FIXED),
-  ...fixedShape({ healthmonitor: null }),
+  ...attributes.poolShape,
   protocol: poolProtocol,
   lb_algorithm: algorithm,
+  session_persistence: attributes.persistence.nullish(),
+  healthmonitor: nestedMonitor.nullish(),
   members: listOf(memberCreate).nullish(),
 };
 export const nestedPool = object(nestedShape);
 const poolCreate = object({ ...nestedShape, loadbalancer_id: uuid.nullish(), listener_id: uuid.nullish() });
-const poolUpdate = object({ ...described, ...fixedShape(FIXED), lb_algorithm: algorithm.optional() });
+const poolUpdate = object({
+  ...described,
+  ...fixedShape(FIXED),
+  ...attributes.poolShape,
+  lb_algorithm: algorithm.optional(),
+  session_persistence: attributes.persistenceChange.nullish(),
+});
 
-/** What the store needs to make the pool with its members. Throws ApiError for what the placement does not serve. */
+/** What the store needs to make the pool with its members and monitor. Throws ApiError for what the placement does not serve. */
 export function poolSpec(body: z.output<typeof nestedPool>, placement: string): PoolSpec {
-  refuseFixed(placement, body, { ...FIXED, healthmonitor: null });
+  refuseFixed(placement, body, FIXED);
+  const { session_persistence: persistence, healthmonitor: monitor } = body;
   return {
     name: body.name,
     description: body.description,
-    protocol: servedProtocol(placement, body.protocol),
+    protocol: servedPoolProtocol(placement, body.protocol),
     algorithm: servedAlgorithm(placement, body.lb_algorithm),
     adminStateUp: body.admin_state_up,
+    ...attributes.poolAttributes(body),
+    sessionPersistence: persistence ? attributes.persistenceSpec(persistence) : undefined,
+    healthMonitor: monitor ? monitorSpec(monitor, placement) : undefined,
     members: body.members?.map((member) => memberSpec(member, placement)),
   };
 }
@@ -61,16 +74,31 @@ export function poolJson(loadBalancer: LoadBalancer, pool: Pool, health: Health)
     operating_status: poolOperating(pool, health),
     protocol: pool.protocol,
     lb_algorithm: pool.algorithm,
+    session_persistence: persistenceJson(pool.sessionPersistence),
+    locality: pool.locality,
+    locality_factor: pool.localityFactor,
+    slow_start: pool.slowStartSeconds,
+    ...(pool.healthMonitor === undefined ? {} : { healthmonitor_id: pool.healthMonitor.id }),
     loadbalancers: [{ id: loadBalancer.id }],
     listeners: listeners.map(({ id }) => ({ id })),
     members: pool.members.map(({ id }) => ({ id })),
   };
 }
 
-/** With its members in full, as the answer to a create with children has it. */
+function persistenceJson(persistence: SessionPersistence | undefined): SessionPersistenceJson | null {
+  if (persistence === undefined) return null;
+  const { type, cookieName } = persistence;
+  return { type, cookie_name: cookieName ?? null, persistence_timeout: null, persistence_granularity: null };
+}
+
+/** With its members and monitor in full, as the answer to a create with children has it. */
 export function poolTree(loadBalancer: LoadBalancer, pool: Pool, health: Health): object {
-  const members = pool.members.map((member) => memberJson(loadBalancer, member, health));
-  return { ...poolJson(loadBalancer, pool, health), members };
+  const { healthMonitor: monitor } = pool;
+  return {
+    ...poolJson(loadBalancer, pool, health),
+    members: pool.members.map((member) => memberJson(loadBalancer, { pool, member }, health)),
+    ...(monitor === undefined ? {} : { healthmonitor: monitorJson(loadBalancer, { pool, monitor }, health) }),
+  };
 }
 
 function show(call: Call, id: string): Answer {
@@ -95,7 +123,8 @@ function list(call: Call): Answer {
 }
 const FILTERS = [
   ...['id', 'name', 'description', 'protocol', 'lb_algorithm', 'admin_state_up', 'project_id', 'tenant_id'],
-  ...['provisioning_status', 'operating_status', 'created_at', 'updated_at', 'tls_enabled'],
+  ...['provisioning_status', 'operating_status', 'created_at', 'updated_at', 'tls_enabled', 'healthmonitor_id'],
+  ...['locality', 'locality_factor', 'slow_start'],
 ];
 
 async function create(call: Call): Promise<Answer> {
@@ -133,9 +162,22 @@ async function update(call: Call): Promise<Answer> {
     name: body.name,
     description: body.description,
     adminStateUp: body.admin_state_up,
+    ...attributes.poolAttributes(body),
+    sessionPersistence: changedPersistence(pool, body.session_persistence),
     ...(body.lb_algorithm === undefined ? {} : { algorithm: servedAlgorithm(placement, body.lb_algorithm) }),
   });
   return { ...show(call, pool.id), generation };
+}
+
+/** A change that names no other type keeps the type, and the cookie that it does not name. */
+function changedPersistence(
+  { sessionPersistence: now }: Pool,
+  wanted: z.output<typeof attributes.persistenceChange> | null | undefined,
+): SessionPersistenceSpec | null | undefined {
+  if (wanted === null || wanted === undefined) return wanted;
+  const { type = now?.type, cookie_name: cookieName } = wanted;
+  if (type === undefined) throw invalidField('session_persistence.type', undefined, 'Mandatory field missing.');
+  return { type, cookieName: cookieName === undefined && type === now?.type ? now.cookieName : cookieName };
 }
 
 async function remove(call: Call): Promise<Answer> {

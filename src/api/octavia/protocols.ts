@@ -1,4 +1,13 @@
-import { ALGORITHMS, type Algorithm, LISTENER_PROTOCOLS, type ListenerProtocol } from '../../model/types.ts';
+import {
+  ALGORITHMS,
+  type Algorithm,
+  LISTENER_PROTOCOLS,
+  type ListenerProtocol,
+  MONITOR_TYPES,
+  type MonitorType,
+  POOL_PROTOCOLS,
+  type PoolProtocol,
+} from '../../model/types.ts';
 import { unsupported } from '../errors.ts';
 import { choice } from '../fields.ts';
 
@@ -6,15 +15,26 @@ import { choice } from '../fields.ts';
 export const listenerProtocol = choice(['TCP', 'UDP', 'SCTP', 'HTTP', 'HTTPS', 'TERMINATED_HTTPS', 'PROMETHEUS']);
 export const poolProtocol = choice(['TCP', 'UDP', 'SCTP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2']);
 export const algorithm = choice(['ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP', 'SOURCE_IP_PORT']);
+export const monitorType = choice(['TCP', 'HTTP', 'HTTPS', 'TLS-HELLO', 'PING', 'UDP-CONNECT', 'SCTP']);
 
 /** Throws ApiError 501. */
-export function servedProtocol(placement: string, name: string): ListenerProtocol {
+export function servedListenerProtocol(placement: string, name: string): ListenerProtocol {
   return served(LISTENER_PROTOCOLS, name, placement, `protocol ${name}`);
+}
+
+/** Throws ApiError 501. */
+export function servedPoolProtocol(placement: string, name: string): PoolProtocol {
+  return served(POOL_PROTOCOLS, name, placement, `protocol ${name}`);
 }
 
 /** Throws ApiError 501. */
 export function servedAlgorithm(placement: string, name: string): Algorithm {
   return served(ALGORITHMS, name, placement, `lb_algorithm ${name}`);
+}
+
+/** Throws ApiError 501. */
+export function servedMonitorType(placement: string, name: string): MonitorType {
+  return served(MONITOR_TYPES, name, placement, `healthmonitor ${name}`);
 }
 
 function served<T extends string>(known: readonly T[], name: string, placement: string, option: string): T {

@@ -1,9 +1,10 @@
-import type { Listener, LoadBalancer, Member, Pool } from '../../model/types.ts';
+import type { HealthMonitor, Listener, LoadBalancer, Member, Pool } from '../../model/types.ts';
 import {
   type Health,
   listenerOperating,
   loadBalancerOperating,
   memberOperating,
+  monitorOperating,
   partProvisioning,
   poolOperating,
 } from './status.ts';
@@ -11,20 +12,28 @@ import {
 /** Octavia's status tree: every part of a load balancer with its two statuses; pools appear below their listeners. */
 export function statusTree(loadBalancer: LoadBalancer, health: Health): object {
   const part = partProvisioning(health);
-  const member = (value: Member) => ({
+  const member = (value: Member, of: Pool) => ({
     id: value.id,
     name: value.name,
-    operating_status: memberOperating(value),
+    operating_status: memberOperating(value, of, health),
     provisioning_status: part,
     address: value.address,
     protocol_port: value.protocolPort,
+  });
+  const monitor = (value: HealthMonitor) => ({
+    id: value.id,
+    name: value.name,
+    type: value.type,
+    provisioning_status: part,
+    operating_status: monitorOperating(value),
   });
   const pool = (value: Pool) => ({
     id: value.id,
     name: value.name,
     provisioning_status: part,
     operating_status: poolOperating(value, health),
-    members: value.members.map(member),
+    ...(value.healthMonitor === undefined ? {} : { health_monitor: monitor(value.healthMonitor) }),
+    members: value.members.map((one) => member(one, value)),
   });
   const listener = (value: Listener) => ({
     id: value.id,

@@ -1,5 +1,14 @@
 /** Octavia's two statuses, computed from what hosts and balancers reported; nothing of it is stored. */
-import type { Listener, LoadBalancer, Member, Model, Pool } from '../../model/types.ts';
+import type {
+  Balancer,
+  HealthMonitor,
+  Listener,
+  LoadBalancer,
+  Member,
+  MemberHealth,
+  Model,
+  Pool,
+} from '../../model/types.ts';
 import type { OperatingStatus, ProvisioningStatus } from '../resources.ts';
 
 /** What serialisers need to know about a load balancer and do not find in it. */
@@ -7,6 +16,10 @@ export interface Health {
   readonly provisioning: ProvisioningStatus;
   /** Some host has a balancer of it that is ready. */
   readonly served: boolean;
+  /** Some host has a balancer of it that failed. */
+  readonly broken: boolean;
+  /** What each of its balancers that has looked found of a member. */
+  readonly found: (memberId: string) => readonly MemberHealth[];
 }
 
 /** The health of each load balancer; for many of them at once, since it looks through all hosts and balancers. */
@@ -15,14 +28,22 @@ export function healthIn(model: Model): (loadBalancer: LoadBalancer) => Health {
   for (const { status } of model.hosts.values()) {
     if (status.state === 'connected') applied = Math.min(applied, status.applied);
   }
-  const served = new Set<string>();
+  const balancers = new Map<string, Balancer[]>();
   for (const balancer of model.balancers.values()) {
-    if (balancer.state === 'ready') served.add(balancer.loadBalancerId);
+    const own = balancers.get(balancer.loadBalancerId);
+    if (own === undefined) balancers.set(balancer.loadBalancerId, [balancer]);
+    else own.push(balancer);
   }
-  return (loadBalancer) => ({
-    provisioning: provisioningStatus(loadBalancer, applied),
-    served: loadBalancer.adminStateUp && served.has(loadBalancer.id),
-  });
+  return (loadBalancer) => {
+    const own = balancers.get(loadBalancer.id) ?? [];
+    const observations = own.flatMap(({ id }) => model.observations.get(id) ?? []);
+    return {
+      provisioning: provisioningStatus(loadBalancer, applied),
+      served: loadBalancer.adminStateUp && own.some(({ state }) => state === 'ready'),
+      broken: loadBalancer.adminStateUp && own.some(({ state }) => state === 'failed'),
+      found: (memberId) => observations.flatMap(({ memberHealth }) => memberHealth[memberId] ?? []),
+    };
+  };
 }
 
 function provisioningStatus(loadBalancer: LoadBalancer, applied: number): ProvisioningStatus {
@@ -35,21 +56,45 @@ export function partProvisioning(health: Health): ProvisioningStatus {
   return health.provisioning === 'ACTIVE' ? 'ACTIVE' : 'PENDING_UPDATE';
 }
 
+/** As bad as its worst pool. A balancer that failed degrades it, unless there is no other. */
 export function loadBalancerOperating(loadBalancer: LoadBalancer, health: Health): OperatingStatus {
-  return online(health.served && loadBalancer.pools.some((pool) => pool.members.length > 0));
+  if (!health.served) return health.broken ? 'ERROR' : 'OFFLINE';
+  const pools = loadBalancer.pools.map((pool) => poolOperating(pool, health));
+  if (pools.includes('ERROR')) return 'ERROR';
+  if (health.broken || pools.includes('DEGRADED')) return 'DEGRADED';
+  return online(loadBalancer.pools.some((pool) => pool.members.length > 0));
 }
 
+/** Whether it takes connections; what becomes of them is its pool's business. */
 export function listenerOperating(listener: Listener, health: Health): OperatingStatus {
   return online(health.served && listener.adminStateUp && (listener.defaultPool?.members.length ?? 0) > 0);
 }
 
+/** Drained and switched-off members say nothing about the pool. */
 export function poolOperating(pool: Pool, health: Health): OperatingStatus {
-  return online(health.served && pool.adminStateUp && pool.members.length > 0);
+  if (!health.served || !pool.adminStateUp) return 'OFFLINE';
+  const members = pool.members.map((member) => memberOperating(member, pool, health));
+  const inUse = members.filter((status) => status !== 'OFFLINE' && status !== 'DRAINING');
+  if (inUse.length > 0 && inUse.every((status) => status === 'ERROR')) return 'ERROR';
+  if (inUse.some((status) => status === 'ERROR' || status === 'DEGRADED')) return 'DEGRADED';
+  return online(members.some((status) => status !== 'OFFLINE'));
 }
 
-/** Without a health monitor nobody looks at members. */
-export function memberOperating(_member: Member): OperatingStatus {
-  return 'NO_MONITOR';
+/** Summed up over the hosts. Before anybody serves it, only a monitor makes a difference, as in Octavia. */
+export function memberOperating(member: Member, pool: Pool, health: Health): OperatingStatus {
+  const monitored = pool.healthMonitor?.adminStateUp === true;
+  if (!health.served) return monitored ? 'OFFLINE' : 'NO_MONITOR';
+  if (!member.adminStateUp) return 'OFFLINE';
+  if (member.weight === 0) return 'DRAINING';
+  if (!monitored) return 'NO_MONITOR';
+  const found = health.found(member.id);
+  const up = found.includes('ONLINE');
+  if (found.includes('ERROR')) return up ? 'DEGRADED' : 'ERROR';
+  return online(up);
+}
+
+export function monitorOperating(monitor: HealthMonitor): OperatingStatus {
+  return online(monitor.adminStateUp);
 }
 
 function online(yes: boolean): OperatingStatus {

@@ -1,22 +1,57 @@
-import type { Balancer, Model } from '../../model/types.ts';
+import type { Balancer, Listener, LoadBalancer, Member, Observation, Pool } from '../../model/types.ts';
 import { ApiError, shorten } from '../errors.ts';
+import { countersJson, countersOf, sum } from '../octavia/stats.ts';
 import { listAnswer, showAnswer } from '../query.ts';
-import type { BalancerJson } from '../resources.ts';
+import type { BalancerJson, ListenerReferenceJson, MemberReferenceJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 
-function balancerJson(balancer: Balancer, model: Model): BalancerJson {
+/** What tells a listener from others, in lists about something else. */
+export function listenerReference({ id, name, protocol, protocolPort }: Listener): ListenerReferenceJson {
+  return { id, name, protocol, protocol_port: protocolPort };
+}
+
+/** What tells a member from others, in lists about something else. */
+export function memberReference(pool: Pool, { id, name, address, protocolPort }: Member): MemberReferenceJson {
+  return { id, pool_id: pool.id, name, address, protocol_port: protocolPort };
+}
+
+/** Each member of each pool. */
+export function membersOf({ pools }: LoadBalancer): readonly { readonly pool: Pool; readonly member: Member }[] {
+  return pools.flatMap((pool) => pool.members.map((member) => ({ pool, member })));
+}
+
+function balancerJson(balancer: Balancer, { model, view }: Pick<Call, 'model' | 'view'>): BalancerJson {
   const { id, loadBalancerId, hostId, placement, state, since, error } = balancer;
+  const loadBalancer = model.loadBalancers.get(loadBalancerId);
   return {
     id,
     loadbalancer_id: loadBalancerId,
-    loadbalancer: model.loadBalancers.get(loadBalancerId)?.name ?? '',
+    loadbalancer: loadBalancer?.name ?? '',
     host: model.hosts.get(hostId)?.name ?? '',
-    ...{ placement, state, since, error },
+    ...{ placement, state, since, error, ready_ms: view.readyMs(hostId, loadBalancerId) ?? null },
+    ...observedJson(loadBalancer, model.observations.get(id)),
+  };
+}
+
+function observedJson(loadBalancer: LoadBalancer | undefined, observation: Observation | undefined) {
+  const listeners = loadBalancer?.listeners ?? [];
+  const members = loadBalancer === undefined ? [] : membersOf(loadBalancer);
+  return {
+    ...countersJson(sum(listeners.map(({ id }) => countersOf(observation, id)))),
+    listeners: listeners.map((listener) => ({
+      ...listenerReference(listener),
+      ...countersJson(countersOf(observation, listener.id)),
+    })),
+    members: members.map(({ pool, member }) => ({
+      ...memberReference(pool, member),
+      health: observation?.memberHealth[member.id] ?? null,
+      ...countersJson(countersOf(observation, member.id)),
+    })),
   };
 }
 
 function list(call: Call): Answer {
-  const balancers = [...call.model.balancers.values()].map((balancer) => balancerJson(balancer, call.model));
+  const balancers = [...call.model.balancers.values()].map((balancer) => balancerJson(balancer, call));
   return listAnswer(call, balancers, {
     plural: 'balancers',
     attributes: ['id', 'loadbalancer_id', 'loadbalancer', 'host', 'placement', 'state', 'since', 'error'],
@@ -27,7 +62,7 @@ function list(call: Call): Answer {
 function show(call: Call): Answer {
   const balancer = call.model.balancers.get(param(call, 'id'));
   if (balancer === undefined) throw new ApiError(404, `Balancer ${shorten(param(call, 'id'))} not found.`);
-  return showAnswer(call, 'balancer', balancerJson(balancer, call.model));
+  return showAnswer(call, 'balancer', balancerJson(balancer, call));
 }
 
 export const balancerRoutes: readonly Route[] = [

@@ -1,0 +1,168 @@
+/**
+ * Attributes that Octavia's requests and the declarative document write alike, and what each means to the model. What
+ * a placement does not serve, and what does not go together, is for the model to refuse.
+ */
+import { z } from 'zod';
+import {
+  HEALTH_MONITOR_DEFAULTS,
+  LISTENER_DEFAULTS,
+  LOAD_BALANCER_DEFAULTS,
+  MEMBER_DEFAULTS,
+  POOL_DEFAULTS,
+  TIMEOUT_DEFAULTS,
+} from '../model/defaults.ts';
+import { LIMITS } from '../model/limits.ts';
+import type {
+  HealthMonitorSpec,
+  ListenerSpec,
+  LoadBalancerSpec,
+  MemberSpec,
+  PoolSpec,
+  SessionPersistenceSpec,
+} from '../model/specs.ts';
+import { LOCALITIES, LOOKUP_MODES, PERSISTENCE_TYPES, RETURN_PATHS, UNTIL_READY } from '../model/types.ts';
+import {
+  address,
+  adminStateUp,
+  choice,
+  flag,
+  integer,
+  listOf,
+  object,
+  optionalText,
+  port,
+  text,
+  unsettable,
+} from './fields.ts';
+
+const MOST = 2 ** 31 - 1;
+
+/** What a request says under the keys of a shape. */
+type Given<S extends z.ZodRawShape> = z.output<z.ZodObject<S>>;
+
+export const loadBalancerShape = {
+  lookup_mode: unsettable(choice(LOOKUP_MODES), LOAD_BALANCER_DEFAULTS.lookupMode),
+  return_path: unsettable(choice(RETURN_PATHS), LOAD_BALANCER_DEFAULTS.returnPath),
+  until_ready: unsettable(choice(UNTIL_READY), LOAD_BALANCER_DEFAULTS.untilReady),
+};
+
+export function loadBalancerAttributes(given: Given<typeof loadBalancerShape>) {
+  const { lookup_mode: lookupMode, return_path: returnPath, until_ready: untilReady } = given;
+  return { lookupMode, returnPath, untilReady } satisfies Partial<LoadBalancerSpec>;
+}
+
+/** Whether a header is inserted: Octavia has it as text. */
+const inserted = flag.transform(String);
+const timeoutMs = (byDefault: number) => unsettable(integer(0, LIMITS.maxTimeoutMs), byDefault);
+
+export const listenerShape = {
+  connection_limit: unsettable(integer(-1, MOST), LISTENER_DEFAULTS.connectionLimit),
+  insert_headers: unsettable(z.record(text, inserted, 'Value should be an object'), {}),
+  timeout_client_data: timeoutMs(TIMEOUT_DEFAULTS.clientDataMs),
+  timeout_member_connect: timeoutMs(TIMEOUT_DEFAULTS.memberConnectMs),
+  timeout_member_data: timeoutMs(TIMEOUT_DEFAULTS.memberDataMs),
+  timeout_tcp_inspect: timeoutMs(TIMEOUT_DEFAULTS.tcpInspectMs),
+  allowed_cidrs: unsettable(listOf(text), []),
+};
+
+export function listenerAttributes(given: Given<typeof listenerShape>) {
+  return {
+    connectionLimit: given.connection_limit,
+    insertHeaders: given.insert_headers,
+    timeouts: present({
+      clientDataMs: given.timeout_client_data,
+      memberConnectMs: given.timeout_member_connect,
+      memberDataMs: given.timeout_member_data,
+      tcpInspectMs: given.timeout_tcp_inspect,
+    }),
+    allowedCidrs: given.allowed_cidrs,
+  } satisfies Partial<ListenerSpec>;
+}
+
+const datagramsOnly = z.null('Value should be None: only UDP and SCTP pools have one').optional();
+const persistenceShape = {
+  cookie_name: text.nullish(),
+  persistence_timeout: datagramsOnly,
+  persistence_granularity: datagramsOnly,
+};
+/** As a new pool has it. */
+export const persistence = object({ type: choice(PERSISTENCE_TYPES), ...persistenceShape });
+/** As a change has it: without a type, the type stays. */
+export const persistenceChange = object({ type: choice(PERSISTENCE_TYPES).optional(), ...persistenceShape });
+
+export const poolShape = {
+  locality: unsettable(choice(LOCALITIES), POOL_DEFAULTS.locality),
+  locality_factor: unsettable(integer(1, LIMITS.maxLocalityFactor), POOL_DEFAULTS.localityFactor),
+  slow_start: unsettable(integer(0, LIMITS.maxSlowStartSeconds), POOL_DEFAULTS.slowStartSeconds),
+};
+
+export function poolAttributes(given: Given<typeof poolShape>) {
+  const { locality, locality_factor: localityFactor, slow_start: slowStartSeconds } = given;
+  return { locality, localityFactor, slowStartSeconds } satisfies Partial<PoolSpec>;
+}
+
+export function persistenceSpec(given: z.output<typeof persistence>): SessionPersistenceSpec {
+  return { type: given.type, cookieName: given.cookie_name };
+}
+
+export const memberShape = {
+  weight: unsettable(integer(0, LIMITS.maxWeight), MEMBER_DEFAULTS.weight),
+  backup: unsettable(flag, MEMBER_DEFAULTS.backup),
+  monitor_address: address.nullish(),
+  monitor_port: port.nullish(),
+};
+
+export function memberAttributes(given: Given<typeof memberShape>) {
+  const { weight, backup, monitor_address: monitorAddress, monitor_port: monitorPort } = given;
+  return { weight, backup, monitorAddress, monitorPort } satisfies Partial<MemberSpec>;
+}
+
+const seconds = integer(1, LIMITS.maxMonitorSeconds);
+const retries = integer(1, LIMITS.maxMonitorRetries);
+const httpVersion = z.preprocess(
+  (value) => (value === 1 ? '1.0' : typeof value === 'number' ? String(value) : value),
+  choice(['1.0', '1.1']),
+);
+
+/** What a monitor's type asks for, apart from the type itself; `monitorShape` says which of it must be there at first. */
+export const monitorChangeShape = {
+  name: optionalText,
+  admin_state_up: adminStateUp,
+  delay: seconds.optional(),
+  timeout: seconds.optional(),
+  max_retries: retries.optional(),
+  max_retries_down: unsettable(retries, HEALTH_MONITOR_DEFAULTS.maxRetriesDown),
+  http_method: text.nullish(),
+  url_path: text.nullish(),
+  expected_codes: text.nullish(),
+  http_version: httpVersion.nullish(),
+  domain_name: text.nullish(),
+};
+export const monitorShape = { ...monitorChangeShape, delay: seconds, timeout: seconds, max_retries: retries };
+
+export function monitorAttributes(given: Given<typeof monitorChangeShape>) {
+  return {
+    ...{ name: given.name, adminStateUp: given.admin_state_up },
+    ...present({ delaySeconds: given.delay, timeoutSeconds: given.timeout, maxRetries: given.max_retries }),
+    maxRetriesDown: given.max_retries_down,
+    http: present({
+      method: given.http_method,
+      urlPath: given.url_path,
+      expectedCodes: given.expected_codes,
+      version: given.http_version,
+      domainName: given.domain_name,
+    }),
+  } satisfies Partial<HealthMonitorSpec>;
+}
+
+/** As `monitorAttributes`, of a monitor that is new. */
+export function newMonitorAttributes(given: Given<typeof monitorShape>) {
+  const { delay: delaySeconds, timeout: timeoutSeconds, max_retries: maxRetries } = given;
+  return { ...monitorAttributes(given), delaySeconds, timeoutSeconds, maxRetries };
+}
+
+/** The attributes that were given; undefined when none was. */
+function present<T extends object>(attributes: T): { readonly [K in keyof T]?: Exclude<T[K], undefined> } | undefined {
+  const given = Object.entries(attributes).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? undefined : (Object.fromEntries(given) as never);
+}

@@ -1,0 +1,109 @@
+import type { z } from 'zod';
+import { requireHealthMonitor, requirePool } from '../../model/lookup.ts';
+import type { HealthMonitorSpec } from '../../model/specs.ts';
+import type { HealthMonitor, LoadBalancer, Pool } from '../../model/types.ts';
+import { monitorAttributes, monitorChangeShape, monitorShape, newMonitorAttributes } from '../attributes.ts';
+import { object, uuid } from '../fields.ts';
+import { listAnswer, showAnswer } from '../query.ts';
+import type { HealthMonitorJson } from '../resources.ts';
+import { type Answer, type Call, param, type Route } from '../route.ts';
+import { parseBody } from '../validate.ts';
+import { commonJson, fixedShape, owned, refuseFixed } from './common.ts';
+import { monitorType, servedMonitorType } from './protocols.ts';
+import { type Health, healthIn, monitorOperating, partProvisioning } from './status.ts';
+
+const FIXED = { tags: [] };
+const NAME = { root: 'healthmonitor', argument: 'health_monitor_' };
+
+/** Inside a pool that is created. */
+export const nestedMonitor = object({ ...monitorShape, ...owned, ...fixedShape(FIXED), type: monitorType });
+const monitorCreate = nestedMonitor.extend({ pool_id: uuid });
+const monitorUpdate = object({ ...monitorChangeShape, ...fixedShape(FIXED) });
+
+/** What the store needs to make the monitor. Throws ApiError for what no placement serves. */
+export function monitorSpec(body: z.output<typeof nestedMonitor>, placement: string): HealthMonitorSpec {
+  refuseFixed(placement, body, FIXED);
+  return { ...newMonitorAttributes(body), type: servedMonitorType(placement, body.type) };
+}
+
+export function monitorJson(
+  loadBalancer: LoadBalancer,
+  { pool, monitor }: { readonly pool: Pool; readonly monitor: HealthMonitor },
+  health: Health,
+): HealthMonitorJson & typeof FIXED {
+  const { type, http } = monitor;
+  const asks = type === 'HTTP' || type === 'HTTPS';
+  return {
+    ...commonJson(monitor, loadBalancer.owner, partProvisioning(health)),
+    ...FIXED,
+    operating_status: monitorOperating(monitor),
+    type,
+    delay: monitor.delaySeconds,
+    timeout: monitor.timeoutSeconds,
+    max_retries: monitor.maxRetries,
+    max_retries_down: monitor.maxRetriesDown,
+    http_method: asks ? http.method : null,
+    url_path: asks ? http.urlPath : null,
+    expected_codes: asks ? http.expectedCodes : null,
+    http_version: asks ? Number(http.version) : null,
+    domain_name: asks ? (http.domainName ?? null) : null,
+    pools: [{ id: pool.id }],
+  };
+}
+
+function show(call: Call, id: string): Answer {
+  const { loadBalancer, pool, healthMonitor: monitor } = requireHealthMonitor(call.model, id);
+  const json = monitorJson(loadBalancer, { pool, monitor }, healthIn(call.model)(loadBalancer));
+  return showAnswer(call, 'healthmonitor', json);
+}
+
+function list(call: Call): Answer {
+  const healthOf = healthIn(call.model);
+  const monitors = [...call.model.loadBalancers.values()].flatMap((loadBalancer) => {
+    const health = healthOf(loadBalancer);
+    return loadBalancer.pools.flatMap((pool) => {
+      const { healthMonitor: monitor } = pool;
+      return monitor === undefined ? [] : [monitorJson(loadBalancer, { pool, monitor }, health)];
+    });
+  });
+  return listAnswer(call, monitors, {
+    plural: 'healthmonitors',
+    attributes: FILTERS,
+    references: {
+      pool_id: (item, id) => (item as unknown as HealthMonitorJson).pools.some((pool) => pool.id === id),
+    },
+  });
+}
+const FILTERS = [
+  ...['id', 'name', 'type', 'delay', 'timeout', 'max_retries', 'max_retries_down', 'admin_state_up'],
+  ...['http_method', 'url_path', 'expected_codes', 'http_version', 'domain_name', 'project_id', 'tenant_id'],
+  ...['provisioning_status', 'operating_status', 'created_at', 'updated_at'],
+];
+
+async function create(call: Call): Promise<Answer> {
+  const body = parseBody(monitorCreate, call.body, NAME);
+  const { loadBalancer, pool } = requirePool(call.model, body.pool_id);
+  const { id, generation } = await call.store.createHealthMonitor(pool.id, monitorSpec(body, loadBalancer.placement));
+  return { ...show(call, id), status: 201, generation };
+}
+
+async function update(call: Call): Promise<Answer> {
+  const { loadBalancer, healthMonitor } = requireHealthMonitor(call.model, param(call, 'id'));
+  const body = parseBody(monitorUpdate, call.body, NAME);
+  refuseFixed(loadBalancer.placement, body, FIXED);
+  const { generation } = await call.store.updateHealthMonitor(healthMonitor.id, monitorAttributes(body));
+  return { ...show(call, healthMonitor.id), generation };
+}
+
+async function remove(call: Call): Promise<Answer> {
+  const { generation } = await call.store.deleteHealthMonitor(param(call, 'id'));
+  return { status: 204, generation };
+}
+
+export const healthMonitorRoutes: readonly Route[] = [
+  { method: 'GET', path: '/lbaas/healthmonitors', answer: list },
+  { method: 'POST', path: '/lbaas/healthmonitors', answer: create },
+  { method: 'GET', path: '/lbaas/healthmonitors/:id', answer: (call) => show(call, param(call, 'id')) },
+  { method: 'PUT', path: '/lbaas/healthmonitors/:id', answer: update },
+  { method: 'DELETE', path: '/lbaas/healthmonitors/:id', answer: remove },
+];

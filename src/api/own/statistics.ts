@@ -1,0 +1,66 @@
+/** What balancers counted and found, per listener, member and host. */
+import { requireLoadBalancer } from '../../model/lookup.ts';
+import type { Model, Observation } from '../../model/types.ts';
+import { countersJson, countersOf, sum } from '../octavia/stats.ts';
+import { healthIn, memberOperating } from '../octavia/status.ts';
+import type { CountersJson, HostCountersJson, StatisticsJson } from '../resources.ts';
+import { type Answer, type Call, param, type Route } from '../route.ts';
+import { listenerReference, memberReference, membersOf } from './balancers.ts';
+
+interface Seen {
+  readonly host: string;
+  readonly observation: Observation | undefined;
+}
+
+/** Every balancer of the load balancer, by the name of its host. */
+function seenBy(model: Model, loadBalancerId: string): readonly Seen[] {
+  return [...model.balancers.values()]
+    .filter((balancer) => balancer.loadBalancerId === loadBalancerId)
+    .map(({ id, hostId }) => ({ host: model.hosts.get(hostId)?.name ?? '', observation: model.observations.get(id) }))
+    .sort((a, b) => (a.host < b.host ? -1 : 1));
+}
+
+/** Totals of some listeners or members, and the same host by host. */
+function counted(
+  seen: readonly Seen[],
+  ids: readonly string[],
+): CountersJson & { readonly hosts: readonly HostCountersJson[] } {
+  const perHost = seen.map(({ host, observation }) => ({
+    host,
+    counters: sum(ids.map((id) => countersOf(observation, id))),
+  }));
+  return {
+    ...countersJson(sum(perHost.map(({ counters }) => counters))),
+    hosts: perHost.map(({ host, counters }) => ({ host, ...countersJson(counters) })),
+  };
+}
+
+function statistics(call: Call): Answer {
+  const { model } = call;
+  const loadBalancer = requireLoadBalancer(model, param(call, 'id'));
+  const { id, name, listeners } = loadBalancer;
+  const health = healthIn(model)(loadBalancer);
+  const seen = seenBy(model, id);
+  const stats: StatisticsJson = {
+    ...{ id, name },
+    ...counted(
+      seen,
+      listeners.map((listener) => listener.id),
+    ),
+    listeners: listeners.map((listener) => ({ ...listenerReference(listener), ...counted(seen, [listener.id]) })),
+    members: membersOf(loadBalancer).map(({ pool, member }) => {
+      const { hosts, ...totals } = counted(seen, [member.id]);
+      return {
+        ...memberReference(pool, member),
+        operating_status: memberOperating(member, pool, health),
+        ...totals,
+        hosts: hosts.map((host, i) => ({ ...host, health: seen[i]!.observation?.memberHealth[member.id] ?? null })),
+      };
+    }),
+  };
+  return { body: { stats } };
+}
+
+export const statisticsRoutes: readonly Route[] = [
+  { method: 'GET', path: '/loadbalancers/:id/stats', answer: statistics },
+];
