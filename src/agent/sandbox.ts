@@ -111,6 +111,8 @@ export class Sandbox {
     this.#isDirty = true;
     this.#pass ??= this.#limit(() => this.#passes()).finally(() => {
       this.#pass = undefined;
+      // Something may have been asked for between the last look and now.
+      if (this.#isDirty && !this.#isReleased) this.#work();
     });
   }
 

@@ -1,15 +1,15 @@
 import { expect } from 'chai';
 import { EventEmitter } from 'eventemitter3';
 import { pino } from 'pino';
-import { Agent, type HostDriver } from '../../src/agent/agent.ts';
+import { Agent, type HostPorts } from '../../src/agent/agent.ts';
+import type { SandboxDriver, SandboxParts } from '../../src/agent/drivers/driver.ts';
 import { createNaming, type SandboxNames } from '../../src/agent/names.ts';
-import type { SandboxParts } from '../../src/agent/sandbox.ts';
 import { EMPTY_MODEL } from '../../src/model/lookup.ts';
 import type { Balancer, BalancerState, LoadBalancer, Model } from '../../src/model/types.ts';
 import type { Store } from '../../src/store/index.ts';
 import { blue, h1, loadBalancer } from './model.ts';
 
-const naming = createNaming({ host: 'h1', runDir: '/run/hostlb' });
+const naming = createNaming({ host: 'h1', runDir: '/run/hostlb', placement: 'namespace' });
 
 /** The part of a store that an agent uses; states that are reported come back as a change, as from the database. */
 class FakeStore extends EventEmitter<{ change: []; connected: [] }> {
@@ -24,8 +24,8 @@ class FakeStore extends EventEmitter<{ change: []; connected: [] }> {
 
   /** Makes these load balancers, with balancers on the host, be all there is. */
   balance(...balanced: readonly LoadBalancer[]): void {
-    const balancers = balanced.map(({ id }): [string, Balancer] => {
-      const balancer = { id: `b-${id}`, loadBalancerId: id, hostId: h1.id, placement: 'namespace' as const };
+    const balancers = balanced.map(({ id, placement }): [string, Balancer] => {
+      const balancer = { id: `b-${id}`, loadBalancerId: id, hostId: h1.id, placement };
       return [balancer.id, { ...balancer, state: 'pending', error: '', generation: 0, since: '' }];
     });
     this.model = {
@@ -47,31 +47,38 @@ class FakeStore extends EventEmitter<{ change: []; connected: [] }> {
   }
 }
 
-class FakeHost implements HostDriver {
+class FakeHost implements SandboxDriver, HostPorts {
+  readonly placement = 'namespace';
+  readonly naming = naming;
+  readonly parallelism = 2;
   /** Keys of sandboxes that exist. */
   readonly has = new Set<number>();
   readonly bad = new Set<number>();
   ports: string[] = [];
 
-  createParts({ key }: SandboxNames): SandboxParts {
+  prepare = async () => {};
+  surroundings = () => ({ statsSocket: '/s', chroot: '/c', maxFiles: 1024 });
+
+  sandbox({ key }: SandboxNames): SandboxParts {
     const nothing = async (): Promise<void> => {};
     return {
-      ensureNetwork: async () => {
+      create: async () => {
         if (this.bad.has(key)) throw new Error(`sandbox ${key} cannot be`);
         this.has.add(key);
       },
-      ensurePort: nothing,
-      ensureProxy: nothing,
-      removeProxy: nothing,
-      removePort: nothing,
-      removeNetwork: nothing,
-      removeFiles: async () => void this.has.delete(key),
+      plug: nothing,
+      configure: nothing,
+      observe: async () => undefined,
+      stop: nothing,
+      unplug: nothing,
+      destroy: async () => void this.has.delete(key),
       isSound: () => this.has.has(key),
       release: () => {},
     };
   }
-  existingKeys = async () => new Set(this.has);
-  cabledKeys = async () => new Set(this.has);
+  existing = async () => new Set(this.has);
+  intact = async () => new Set(this.has);
+  vmMacs = () => new Set<string>();
   plugged = () => this.ports;
   unplug = async (port: string) => {
     this.ports = this.ports.filter((one) => one !== port);
@@ -84,9 +91,8 @@ function create() {
   const agent = new Agent({
     hostName: 'h1',
     store: store as unknown as Store,
-    naming,
-    driver,
-    surroundings: { chroot: '/c', maxFiles: 1024 },
+    drivers: [driver],
+    ports: driver,
     log: pino({ level: 'silent' }),
     timing: { backoffMs: { min: 1, max: 1 }, stableMs: 0 },
   });
@@ -158,6 +164,20 @@ describe('agent', () => {
     store.balance({ ...web, adminStateUp: false });
     await until(() => driver.has.size === 0);
     expect(store.model.balancers.get('b-web')!.state).to.equal('pending');
+    await agent.stop();
+  });
+
+  it('says why a balancer has no sandbox', async () => {
+    const { store, driver, agent, until } = create();
+    agent.start();
+    store.connect();
+    store.balance({ ...web, network: { ...blue, id: 'net-far', name: 'far' } }, { ...api, placement: 'container' });
+    await until(() => store.reports.length === 2);
+    expect(store.reports).to.deep.equal([
+      'b-web pending Host h1 has no balancer address in network far yet',
+      'b-api failed The agent of host h1 makes no balancers of placement container',
+    ]);
+    expect([...driver.has]).to.deep.equal([]);
     await agent.stop();
   });
 });

@@ -94,7 +94,7 @@ export class TestHost {
   async create(spec: LoadBalancerSpec): Promise<LoadBalancer> {
     const { id } = await this.store.createLoadBalancer({ placement: 'namespace', ...spec });
     const loadBalancer = this.store.model.loadBalancers.get(id)!;
-    await this.store.allocateAddress(this.id, loadBalancer.network.id);
+    await this.store.allocateAddresses(this.id, loadBalancer.network.id);
     return loadBalancer;
   }
 
@@ -175,10 +175,10 @@ export class TestHost {
 
   /** Namespaces of this host's sandboxes. */
   sandboxes(): string[] {
-    const { of } = createNaming({ host: this.name, runDir: this.runDir });
+    const { of } = createNaming({ host: this.name, runDir: this.runDir, placement: 'namespace' });
     const isOurs = (name: string): boolean => {
       const key = Number(name.split('-').at(-2));
-      return Number.isInteger(key) && of(key).namespace === name;
+      return Number.isInteger(key) && of(key).name === name;
     };
     return namespaces().filter(isOurs);
   }

@@ -1,30 +1,32 @@
 import { expect } from 'chai';
 import { AgentError } from '../../src/agent/errors.ts';
 import { createNaming } from '../../src/agent/names.ts';
-import { planSandbox } from '../../src/agent/plan.ts';
+import { planInput, planSandbox } from '../../src/agent/plan.ts';
+import { EMPTY_MODEL } from '../../src/model/lookup.ts';
 import { sandboxAddresses } from '../../src/model/sandbox.ts';
-import { blue, h1, listener, loadBalancer } from './model.ts';
+import { blue, h1, listener, loadBalancer, member, pool } from './model.ts';
 
-const naming = createNaming({ host: 'h1', runDir: '/run/hostlb' });
+const naming = createNaming({ host: 'h1', runDir: '/run/hostlb', placement: 'namespace' });
 const surroundings = { statsSocket: '/s', chroot: '/c', maxFiles: 1024 };
 
 describe('names of a sandbox', () => {
   it('fit the kernel, and lead back to the key', () => {
     for (const key of [1, 35, 36, 134_217_727]) {
-      const { link, namespace } = naming.of(key);
+      const { link, name } = naming.of(key);
       expect(link.length).to.be.at.most(15);
       expect(naming.keyOf(link)).to.equal(key);
-      expect(namespace).to.match(new RegExp(`^hostlb-h1-${key}-`));
+      expect(name).to.match(new RegExp(`^hostlb-h1-${key}-`));
     }
   });
 
-  it('differ between hosts and run directories, and are not taken for each other', () => {
+  it('differ between hosts, run directories and placements, and are not taken for each other', () => {
     const others = [
-      createNaming({ host: 'h2', runDir: '/run/hostlb' }),
-      createNaming({ host: 'h1', runDir: '/run/other' }),
+      createNaming({ host: 'h2', runDir: '/run/hostlb', placement: 'namespace' }),
+      createNaming({ host: 'h1', runDir: '/run/other', placement: 'namespace' }),
+      createNaming({ host: 'h1', runDir: '/run/hostlb', placement: 'container' }),
     ];
     for (const other of others) {
-      expect(other.of(5).namespace).not.to.equal(naming.of(5).namespace);
+      expect(other.of(5).name).not.to.equal(naming.of(5).name);
       expect(naming.keyOf(other.of(5).link)).to.equal(undefined);
     }
     for (const strange of ['hlb', 'vm-c1', 'hlb5', 'empty', 'br-int'])
@@ -33,7 +35,10 @@ describe('names of a sandbox', () => {
 
   it('need a run directory short enough for sockets', () => {
     const runDir = `/run/${'x'.repeat(90)}`;
-    expect(() => createNaming({ host: 'h1', runDir })).to.throw(AgentError, `run directory ${runDir} is too long`);
+    expect(() => createNaming({ host: 'h1', runDir, placement: 'namespace' })).to.throw(
+      AgentError,
+      `run directory ${runDir} is too long`,
+    );
   });
 });
 
@@ -68,7 +73,10 @@ describe('addresses of a sandbox', () => {
 
 describe('plan of a sandbox', () => {
   const plan = (given: Parameters<typeof loadBalancer>[1], listeners = [listener('http', undefined)]) =>
-    planSandbox({ loadBalancer: loadBalancer(listeners, given), host: h1 }, { names: naming.of(7), surroundings });
+    planSandbox(planInput(EMPTY_MODEL, { loadBalancer: loadBalancer(listeners, given), host: h1 }, new Set()), {
+      names: naming.of(7),
+      surroundings,
+    });
 
   it('routes to the subnets in which it has no address', () => {
     const network = { ...blue, vlan: 9, subnets: ['10.0.0.0/24', '10.1.0.0/16', 'fd00::/64'] };
@@ -82,6 +90,19 @@ describe('plan of a sandbox', () => {
 
   it('keeps the ports of all listeners free, also of those that are down', () => {
     const listeners = [listener('a', undefined), listener('b', undefined, { protocolPort: 81, adminStateUp: false })];
-    expect(plan({}, listeners).listenerPorts).to.deep.equal([80, 81]);
+    expect(plan({}, listeners).reservedPorts).to.deep.equal([80, 81]);
+  });
+
+  it('is made anew when a member that a pool wants near comes to this host, or its flavor changes', () => {
+    const mac = '52:54:00:00:00:01';
+    const near = pool('p', [member('10.0.0.21'), member('10.0.0.22')], { locality: 'prefer' });
+    const far = pool('q', [member('10.0.0.21')]);
+    const model = { ...EMPTY_MODEL, neighbours: new Map([[blue.id, { '10.0.0.21': mac }]]) };
+    const input = (one: typeof near, macs: readonly string[]) =>
+      planInput(model, { loadBalancer: loadBalancer([listener('http', one)]), host: h1 }, new Set(macs));
+    expect([...input(near, [mac]).localAddresses]).to.deep.equal(['10.0.0.21']);
+    expect([...input(near, []).localAddresses]).to.deep.equal([]);
+    expect(input(near, [mac]).identity).not.to.equal(input(near, []).identity);
+    expect(input(far, [mac]).identity).to.equal(input(far, []).identity);
   });
 });

@@ -1,34 +1,41 @@
 import { expect } from 'chai';
-import { AgentError } from '../../src/agent/errors.ts';
+import type { SandboxParts } from '../../src/agent/drivers/driver.ts';
+import { AgentError, type AgentErrorCode } from '../../src/agent/errors.ts';
 import { createNaming } from '../../src/agent/names.ts';
-import { planSandbox, type SandboxPlan } from '../../src/agent/plan.ts';
-import { Sandbox, type SandboxParts, type SandboxStatus } from '../../src/agent/sandbox.ts';
+import { planInput, planSandbox, type SandboxPlan } from '../../src/agent/plan.ts';
+import { Sandbox, type SandboxStatus } from '../../src/agent/sandbox.ts';
+import { EMPTY_MODEL } from '../../src/model/lookup.ts';
 import { h1, loadBalancer } from './model.ts';
 
-const STEPS = ['ensureNetwork', 'ensurePort', 'ensureProxy', 'removeProxy', 'removePort', 'removeNetwork'] as const;
-type Step = (typeof STEPS)[number] | 'removeFiles';
+const STEPS = ['create', 'plug', 'configure', 'stop', 'unplug', 'destroy'] as const;
+type Step = (typeof STEPS)[number];
 
-const names = createNaming({ host: 'h1', runDir: '/run/hostlb' }).of(7);
+const names = createNaming({ host: 'h1', runDir: '/run/hostlb', placement: 'namespace' }).of(7);
 const surroundings = { statsSocket: '/s', chroot: '/c', maxFiles: 1024 };
 const planOf = (generation: number): SandboxPlan =>
-  planSandbox({ loadBalancer: loadBalancer([], { generation }), host: h1 }, { names, surroundings });
+  planSandbox(planInput(EMPTY_MODEL, { loadBalancer: loadBalancer([], { generation }), host: h1 }, new Set()), {
+    names,
+    surroundings,
+  });
 
 /** A system in which each part is there or not; steps can be made to fail, or to wait. */
 class FakeSystem implements SandboxParts {
   readonly has = new Set<string>();
   readonly steps: string[] = [];
   readonly failures = new Map<Step, number>();
+  /** What a step that fails throws. */
+  code: AgentErrorCode = 'command-failed';
   readonly gates = new Map<Step, Promise<void>>();
   isReleased = false;
 
-  ensureNetwork = (_plan: SandboxPlan, { isDoubted }: { isDoubted: boolean }) =>
-    this.#step('ensureNetwork', () => this.has.add('network'), isDoubted ? ' doubted' : '');
-  ensurePort = () => this.#step('ensurePort', () => this.#on('port'));
-  ensureProxy = (plan: SandboxPlan) => this.#step('ensureProxy', () => this.#on('proxy'), ` ${plan.generation}`);
-  removeProxy = () => this.#step('removeProxy', () => this.has.delete('proxy'));
-  removePort = () => this.#step('removePort', () => this.has.delete('port'));
-  removeNetwork = () => this.#step('removeNetwork', () => this.has.delete('network'));
-  removeFiles = () => this.#step('removeFiles', () => {});
+  create = (_plan: SandboxPlan, { isDoubted }: { isDoubted: boolean }) =>
+    this.#step('create', () => this.has.add('network'), isDoubted ? ' doubted' : '');
+  plug = () => this.#step('plug', () => this.#on('port'));
+  configure = (plan: SandboxPlan) => this.#step('configure', () => this.#on('proxy'), ` ${plan.generation}`);
+  observe = async () => undefined;
+  stop = () => this.#step('stop', () => this.has.delete('proxy'));
+  unplug = () => this.#step('unplug', () => this.has.delete('port'));
+  destroy = () => this.#step('destroy', () => this.has.delete('network'));
   isSound = () => this.has.size === 3;
   release = () => {
     this.isReleased = true;
@@ -44,18 +51,26 @@ class FakeSystem implements SandboxParts {
     await this.gates.get(step);
     const failures = this.failures.get(step) ?? 0;
     this.failures.set(step, failures - 1);
-    if (failures > 0) throw new AgentError('command-failed', `${step} failed`);
+    if (failures > 0) throw new AgentError(this.code, `${step} failed`);
     work();
   }
 }
 
-function create(timing = { backoffMs: { min: 1, max: 2 }, stableMs: 0 }) {
+function create(timing = { backoffMs: { min: 1, max: 2 }, stableMs: 0 }, { isLimited = false } = {}) {
   const system = new FakeSystem();
   const seen: SandboxStatus[] = [];
   let wake = (): void => {};
+  let turn = (): void => {};
+  const turned = new Promise<void>((resolve) => {
+    turn = resolve;
+  });
   const sandbox = new Sandbox({
     parts: system,
     timing,
+    limit: async (pass) => {
+      if (isLimited) await turned;
+      return pass();
+    },
     changed: (status) => {
       seen.push(status);
       wake();
@@ -70,7 +85,7 @@ function create(timing = { backoffMs: { min: 1, max: 2 }, stableMs: 0 }) {
       });
     }
   };
-  return { system, sandbox, seen, until, states: () => seen.map(({ state }) => state) };
+  return { system, sandbox, seen, until, turn, states: () => seen.map(({ state }) => state) };
 }
 
 describe('sandbox', () => {
@@ -83,15 +98,7 @@ describe('sandbox', () => {
     await until('gone');
     expect([...system.has]).to.deep.equal([]);
     expect(states()).to.deep.equal(['ready', 'gone']);
-    expect(system.steps).to.deep.equal([
-      'ensureNetwork',
-      'ensurePort',
-      'ensureProxy 1',
-      'removeProxy',
-      'removePort',
-      'removeNetwork',
-      'removeFiles',
-    ]);
+    expect(system.steps).to.deep.equal(['create', 'plug', 'configure 1', 'stop', 'unplug', 'destroy']);
   });
 
   for (const step of STEPS.slice(0, 3)) {
@@ -120,7 +127,7 @@ describe('sandbox', () => {
   }
 
   for (const step of STEPS.slice(3)) {
-    it(`keeps its files until all is gone, though ${step} fails at first`, async () => {
+    it(`is gone in the end, though ${step} fails at first`, async () => {
       const { system, sandbox, until, states } = create();
       sandbox.want(planOf(1));
       await until('ready');
@@ -129,19 +136,62 @@ describe('sandbox', () => {
       await until('gone');
       expect([...system.has]).to.deep.equal([]);
       expect(states()).to.deep.equal(['ready', 'failed', 'gone']);
-      expect(system.steps.filter((one) => one === 'removeFiles')).to.have.length(1);
-      expect(system.steps.at(-1)).to.equal('removeFiles');
     });
   }
 
-  it('takes the network down even if the port cannot be', async () => {
+  it('is destroyed even if its port cannot be taken out', async () => {
     const { system, sandbox, until } = create();
     sandbox.want(planOf(1));
     await until('ready');
-    system.failures.set('removePort', Number.POSITIVE_INFINITY);
+    system.failures.set('unplug', Number.POSITIVE_INFINITY);
     sandbox.want(undefined);
     await until('failed');
     expect([...system.has]).to.deep.equal(['port']);
+    await sandbox.release();
+  });
+
+  it('stays ready with what it serves when HAProxy refuses what is new, says so, and tries again', async () => {
+    const { system, sandbox, until, seen } = create();
+    sandbox.want(planOf(1));
+    await until('ready', 1);
+    system.code = 'not-updated';
+    system.failures.set('configure', 2);
+    sandbox.want(planOf(2));
+    await until('ready', 2);
+    expect(seen.slice(1)).to.deep.equal([
+      { state: 'ready', error: 'configure failed', generation: 1 },
+      { state: 'ready', error: '', generation: 2 },
+    ]);
+    await sandbox.release();
+  });
+
+  it('is not ready when HAProxy refuses what is new and another part is missing', async () => {
+    const { system, sandbox, until, seen } = create();
+    sandbox.want(planOf(1));
+    await until('ready', 1);
+    system.failures.set('plug', 1);
+    system.code = 'not-updated';
+    const { plug } = system;
+    system.plug = () =>
+      plug().catch(() => {
+        throw new AgentError('port-refused', 'no port');
+      });
+    system.failures.set('configure', 1);
+    sandbox.want(planOf(2));
+    await until('ready', 2);
+    expect(seen[1]).to.deep.equal({ state: 'failed', error: 'no port', generation: 1 });
+    await sandbox.release();
+  });
+
+  it('waits for its turn', async () => {
+    const { system, sandbox, until, turn } = create(undefined, { isLimited: true });
+    sandbox.want(planOf(1));
+    sandbox.want(planOf(2));
+    await new Promise(setImmediate);
+    expect(system.steps).to.deep.equal([]);
+    turn();
+    await until('ready', 2);
+    expect(system.steps.filter((step) => step.startsWith('configure'))).to.deep.equal(['configure 2']);
     await sandbox.release();
   });
 
@@ -149,7 +199,7 @@ describe('sandbox', () => {
     const { system, sandbox, until } = create();
     let open = (): void => {};
     system.gates.set(
-      'ensureNetwork',
+      'create',
       new Promise((resolve) => {
         open = resolve;
       }),
@@ -157,10 +207,7 @@ describe('sandbox', () => {
     for (const generation of [1, 2, 3]) sandbox.want(planOf(generation));
     open();
     await until('ready', 3);
-    expect(system.steps.filter((step) => step.startsWith('ensureProxy'))).to.deep.equal([
-      'ensureProxy 1',
-      'ensureProxy 3',
-    ]);
+    expect(system.steps.filter((step) => step.startsWith('configure'))).to.deep.equal(['configure 1', 'configure 3']);
     await sandbox.release();
   });
 
@@ -173,7 +220,7 @@ describe('sandbox', () => {
     expect(seen.at(-1)).to.deep.equal({ state: 'pending', error: 'a part of the sandbox vanished', generation: 1 });
     await until('ready');
     expect(system.isSound()).to.equal(true);
-    expect(system.steps).to.include('ensureNetwork doubted');
+    expect(system.steps).to.include('create doubted');
     sandbox.check();
     expect(sandbox.status.state).to.equal('ready');
     await sandbox.release();
