@@ -1,5 +1,6 @@
 /**
- * The agent of a host: keeps a sandbox for each balancer that the state database wants on it, and reports their states.
+ * The agent of a host: keeps a sandbox for each balancer and virtual machine that the state database wants on it, and
+ * reports their states.
  *
  *   state database ──wanted──▶ Agent ──plan──▶ Sandbox (one each) ──▶ driver of its placement
  *        ▲                       │◀──state───────┘
@@ -8,14 +9,13 @@
  * While the state database is away, what was wanted last goes on being kept; nothing is removed.
  */
 import type { Logger } from 'pino';
-import type { Balancer } from '../model/types.ts';
 import type { Store } from '../store/index.ts';
+import { type Charge, chargesOf, type Draft, idleRows, type Row } from './charges.ts';
 import type { SandboxDriver, SandboxParts, SandboxPlacement } from './drivers/driver.ts';
 import { errorText } from './errors.ts';
-import { idleReports, type Report } from './idle.ts';
+import type { Report } from './idle.ts';
 import { createLimiter } from './limiter.ts';
 import type { SandboxNames } from './names.ts';
-import { type PlanInput, planInput, planSandbox, type Wanted, wantedSandboxes } from './plan.ts';
 import { Sandbox, type SandboxInit, type SandboxTiming } from './sandbox.ts';
 
 /** What the agent sees and does on its host's switch, apart from the sandboxes it knows. */
@@ -41,9 +41,10 @@ interface Kept {
   readonly parts: SandboxParts;
   readonly names: SandboxNames;
   readonly driver: SandboxDriver;
-  /** What the plan was made from; undefined while it goes. */
-  wanted: Wanted | undefined;
-  input: PlanInput | undefined;
+  /** What it is for; undefined while it goes. */
+  wanted: Charge | undefined;
+  /** What its plan was made from. */
+  draft: Draft | undefined;
 }
 
 interface Usable {
@@ -58,7 +59,7 @@ export class Agent {
   readonly #init: AgentInit;
   readonly #drivers: ReadonlyMap<SandboxPlacement, Usable>;
   readonly #kept = new Map<number, Kept>();
-  /** Balancers whose state is being written. */
+  /** Rows that are being written. */
   readonly #reporting = new Set<string>();
   #auditTimer: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> | undefined;
@@ -130,7 +131,7 @@ export class Agent {
   readonly #reconcile = (): void => {
     const { store, hostName } = this.#init;
     if (!store.connected || this.#isStopped) return;
-    const wanted = wantedSandboxes(store.model, hostName);
+    const wanted = chargesOf(store.model, hostName);
     for (const [key, one] of wanted) {
       const kept = this.#keep(key, one.placement);
       if (kept !== undefined) this.#want(kept, one);
@@ -149,13 +150,13 @@ export class Agent {
     const { timing, log, store, hostName } = this.#init;
     const { driver, limit } = usable;
     const names = driver.naming.of(key);
-    const wanted = wantedSandboxes(store.model, hostName).get(key);
+    const wanted = chargesOf(store.model, hostName).get(key);
     const parts = driver.sandbox(names, (reason) => sandbox.broken(reason));
     const sandbox = new Sandbox({
       parts,
       limit,
       ...(timing === undefined ? {} : { timing }),
-      ...(wanted === undefined ? {} : { generation: wanted.balancer.generation }),
+      generation: wanted?.row.told(store.model)?.generation ?? 0,
       settled: (stepsMs) => log.debug({ sandbox: names.name, stepsMs }, 'sandbox as planned'),
       changed: ({ state, error }) => {
         const level = error === '' ? 'info' : 'warn';
@@ -164,20 +165,20 @@ export class Agent {
         this.#report();
       },
     });
-    const kept: Kept = { sandbox, parts, names, driver, wanted: undefined, input: undefined };
+    const kept: Kept = { sandbox, parts, names, driver, wanted: undefined, draft: undefined };
     this.#kept.set(key, kept);
     // Until it is wanted, it is on its way out.
     if (wanted === undefined) sandbox.want(undefined);
     return kept;
   }
 
-  #want(kept: Kept, wanted: Wanted | undefined): void {
+  #want(kept: Kept, wanted: Charge | undefined): void {
     const { names, driver, sandbox } = kept;
-    const input = wanted && planInput(this.#init.store.model, wanted, this.#init.ports.vmMacs());
-    const isSame = kept.input?.identity === input?.identity && kept.wanted?.loadBalancer === wanted?.loadBalancer;
+    const draft = wanted?.draft(this.#init.store.model, this.#init.ports.vmMacs());
+    const isSame = isSamePlan(kept.draft, draft);
     kept.wanted = wanted;
-    kept.input = input;
-    if (!isSame) sandbox.want(input && planSandbox(input, { names, surroundings: driver.surroundings(names) }));
+    kept.draft = draft;
+    if (!isSame) sandbox.want(draft?.plan(names, driver));
   }
 
   /** Finds what an earlier life left behind. */
@@ -200,32 +201,37 @@ export class Agent {
     const { store, hostName } = this.#init;
     if (!store.connected || this.#isStopped) return;
     for (const { sandbox, wanted } of this.#kept.values()) {
-      const balancer = wanted && store.model.balancers.get(wanted.balancer.id);
+      const told = wanted?.row.told(store.model);
       const { state, error, generation } = sandbox.status;
-      if (balancer === undefined || state === 'gone') continue;
-      const isTold = balancer.state === state && balancer.error === error && balancer.generation === generation;
-      if (!isTold) void this.#write(balancer, { state, error, generation });
+      if (wanted === undefined || told === undefined || state === 'gone') continue;
+      const isTold = told.state === state && told.error === error && told.generation === generation;
+      if (!isTold) void this.#write(wanted.row, { state, error, generation });
     }
     const placements = new Set(this.#drivers.keys());
-    for (const { balancer, ...report } of idleReports(store.model, hostName, placements))
-      void this.#write(balancer, report);
+    for (const { row, report } of idleRows(store.model, hostName, placements)) void this.#write(row, report);
   }
 
-  async #write({ id }: Balancer, { state, error, generation }: Report): Promise<void> {
-    if (this.#reporting.has(id)) return;
-    this.#reporting.add(id);
+  async #write(row: Row, report: Report): Promise<void> {
+    const { store, log } = this.#init;
+    if (this.#reporting.has(row.id)) return;
+    this.#reporting.add(row.id);
     try {
-      await this.#init.store.setBalancerState(id, state, error, generation);
+      await row.write(store, report);
     } catch (cause) {
-      if (this.#init.store.model.balancers.has(id)) {
-        this.#init.log.warn({ balancer: id, error: errorText(cause) }, 'cannot report a state');
+      if (row.told(store.model) !== undefined) {
+        log.warn({ row: row.id, error: errorText(cause) }, 'cannot report a state');
         setTimeout(() => this.#report(), REPORT_RETRY_MS).unref();
       }
       return;
     } finally {
-      this.#reporting.delete(id);
+      this.#reporting.delete(row.id);
     }
     // It may have changed while it was written.
     this.#report();
   }
+}
+
+function isSamePlan(before: Draft | undefined, after: Draft | undefined): boolean {
+  if (before === undefined || after === undefined) return before === after;
+  return before.basis.length === after.basis.length && before.basis.every((one, i) => one === after.basis[i]);
 }

@@ -30,7 +30,13 @@ export async function createNetwork({ names, mac }: SandboxPlan, mtu: number): P
 }
 
 /** Sets what is inside: may be repeated, and disturbs nothing that is as it should be. */
-export async function configureNetwork({ names, addresses, routes, reservedPorts }: SandboxPlan): Promise<void> {
+export async function configureNetwork({
+  names,
+  addresses,
+  routes,
+  neighbours,
+  reservedPorts,
+}: SandboxPlan): Promise<void> {
   const lines = [
     'link set lo up',
     `link set ${INNER_LINK} addrgenmode none`,
@@ -40,6 +46,7 @@ export async function configureNetwork({ names, addresses, routes, reservedPorts
     ),
     `link set ${INNER_LINK} up`,
     ...routes.map(({ subnet, source }) => `route replace ${subnet} dev ${INNER_LINK} src ${source}`),
+    ...neighbours.map(({ address, mac }) => `neigh replace ${address} lladdr ${mac} dev ${INNER_LINK} nud permanent`),
   ];
   const settings: readonly [name: string, value: string][] = [
     [`ipv6/conf/${INNER_LINK}/accept_ra`, '0'],
@@ -53,6 +60,13 @@ export async function configureNetwork({ names, addresses, routes, reservedPorts
     // A userspace switch takes frames as they are: checksums must be complete when they leave.
     `ethtool -K ${INNER_LINK} tx off tso off gso off >/dev/null`,
     `ip -batch - <<END\n${lines.join('\n')}\nEND`,
+    // The entries of what is gone by now.
+    `ip neigh show dev ${INNER_LINK} nud permanent | while read address rest; do
+      case ' ${neighbours.map(({ address }) => address).join(' ')} ' in
+        *" $address "*) ;;
+        *) ip neigh del "$address" dev ${INNER_LINK} ;;
+      esac
+    done`,
   ];
   await run(...inside(names.name, 'sh', ['-c', script.join('\n')]));
 }

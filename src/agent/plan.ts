@@ -1,5 +1,6 @@
 /** What a sandbox must be, computed from the model; nothing here touches the system. */
 import { cidrContains, familyOf } from '../model/addresses.ts';
+import { effectiveFlavor } from '../model/lookup.ts';
 import { type SandboxAddress, sandboxAddresses } from '../model/sandbox.ts';
 import type { Balancer, FlavorData, Host, LoadBalancer, Model } from '../model/types.ts';
 import { sandboxMac } from '../model/vip-mac.ts';
@@ -26,6 +27,8 @@ export interface SandboxPlan {
   readonly addresses: readonly Pick<SandboxAddress, 'family' | 'address' | 'prefixLength'>[];
   /** Subnets that are on the link but hold none of the addresses, with the source address toward them. */
   readonly routes: readonly { readonly subnet: string; readonly source: string }[];
+  /** Permanent neighbour entries. */
+  readonly neighbours: readonly { readonly address: string; readonly mac: string }[];
   /** Ports that outgoing connections must not have: the switch tells replies of listeners by their port. */
   readonly reservedPorts: readonly number[];
   /** Limits and images; what is undefined is the driver's default. */
@@ -71,7 +74,7 @@ export function planInput(
   { loadBalancer, host }: Pick<Wanted, 'loadBalancer' | 'host'>,
   vmMacs: ReadonlySet<string>,
 ): PlanInput {
-  const flavor = flavorOf(model, loadBalancer);
+  const flavor = effectiveFlavor(model, loadBalancer);
   const localAddresses = addressesOf(model, loadBalancer, vmMacs);
   const identity = JSON.stringify([host.id, flavor, [...localAddresses].sort()]);
   return { loadBalancer, host, flavor, localAddresses, identity };
@@ -82,19 +85,6 @@ function addressesOf(model: Model, { network, pools }: LoadBalancer, macs: Reado
   const asking = pools.filter(({ locality }) => locality !== 'none').flatMap(({ members }) => members);
   return new Set(asking.map(({ address }) => address).filter((address) => macs.has(macOf[address] ?? '')));
 }
-
-function flavorOf(model: Model, { flavorId }: LoadBalancer): FlavorData {
-  const flavor = flavorId === undefined ? undefined : model.flavors.get(flavorId);
-  return flavor?.profile.data ?? NO_FLAVOR;
-}
-
-const NO_FLAVOR: FlavorData = {
-  vcpus: undefined,
-  memoryMib: undefined,
-  image: undefined,
-  kernel: undefined,
-  maxConnections: undefined,
-};
 
 /** Of the sandbox alone, as its driver says. */
 type Inside = Pick<ProxySurroundings, 'statsSocket' | 'chroot' | 'maxFiles'>;
@@ -118,6 +108,7 @@ export function planSandbox(
     vlan: network.vlan,
     addresses,
     routes,
+    neighbours: [],
     reservedPorts: listeners.map(({ protocolPort }) => protocolPort),
     flavor,
     config: renderConfig(loadBalancer, surroundings),

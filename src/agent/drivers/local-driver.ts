@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Haproxy } from '../haproxy.ts';
+import type { ProxyConfig } from '../haproxy-config.ts';
 import { type Naming, namespaceFile, type SandboxNames } from '../names.ts';
 import { configureNetwork, createNetwork, hasCable, inspectNetwork, keysOfCables, removeNetwork } from '../network.ts';
 import type { SandboxPlan } from '../plan.ts';
@@ -17,8 +18,8 @@ import { type Launcher, localRuntime } from './local-runtime.ts';
 export interface SandboxLauncher extends Launcher {
   /** Takes limits and image for the next start; limits also hold for what runs. */
   prepare(plan: SandboxPlan): Promise<void>;
-  /** Makes the sandbox of a plan without configuration be there, as far as it takes a process. */
-  idle(plan: SandboxPlan): Promise<void>;
+  /** What HAProxy runs with where the plan has no configuration; undefined: there it does not run. */
+  readonly idleConfig: ProxyConfig | undefined;
 }
 
 export interface LocalDriverInit {
@@ -72,7 +73,7 @@ function createParts({ names, ports, launcher, lost }: PartsInit): SandboxParts 
 
   return {
     async create(plan, { isDoubted }) {
-      const wanted = JSON.stringify([plan.mac, plan.addresses, plan.routes, plan.reservedPorts]);
+      const wanted = JSON.stringify([plan.mac, plan.addresses, plan.routes, plan.neighbours, plan.reservedPorts]);
       const isNamed = existsSync(namespaceFile(names.name));
       if (isNamed && configured === wanted && !isDoubted) return;
       const isKnown = existsSync(names.dir);
@@ -95,8 +96,8 @@ function createParts({ names, ports, launcher, lost }: PartsInit): SandboxParts 
     plug: (plan) => ports.plug(plan),
     async configure(plan) {
       await launcher.prepare(plan);
-      if (plan.config !== undefined) return haproxy.ensure(plan.config);
-      await launcher.idle(plan);
+      const config = plan.config ?? launcher.idleConfig;
+      await (config === undefined ? haproxy.stop({ isKind: true }) : haproxy.ensure(config));
     },
     observe: () => haproxy.observe(),
     isSound: (plan) => existsSync(namespaceFile(names.name)) && ports.isPlugged(plan),

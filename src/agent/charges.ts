@@ -1,0 +1,103 @@
+/** What a host must have sandboxes for: balancers outside the switch, and virtual machines. */
+import type { Balancer, Model, VirtualMachine } from '../model/types.ts';
+import type { Store } from '../store/index.ts';
+import type { SandboxDriver, SandboxPlacement } from './drivers/driver.ts';
+import { idleReports, type Report } from './idle.ts';
+import type { SandboxNames } from './names.ts';
+import { planInput, planSandbox, type SandboxPlan, wantedSandboxes } from './plan.ts';
+import { machineInput, planMachine, wantedMachines } from './virtual-machines.ts';
+
+/** Where the state of one is told. */
+export interface Row {
+  readonly id: string;
+  /** What it says now; undefined when it is gone. */
+  told(model: Model): Report | undefined;
+  write(store: Store, report: Report): Promise<void>;
+}
+
+export interface Charge {
+  /** Unique among all objects of the model. */
+  readonly key: number;
+  readonly placement: SandboxPlacement;
+  readonly row: Row;
+  /** `vmMacs` are the MACs of this host's VMs. */
+  draft(model: Model, vmMacs: ReadonlySet<string>): Draft;
+}
+
+export interface Draft {
+  /** Values that are the same, one by one, as long as the plan is. */
+  readonly basis: readonly unknown[];
+  plan(names: SandboxNames, driver: Pick<SandboxDriver, 'surroundings'>): SandboxPlan;
+}
+
+/** By key. */
+export function chargesOf(model: Model, hostName: string): Map<number, Charge> {
+  const charges = new Map<number, Charge>();
+  for (const [key, wanted] of wantedSandboxes(model, hostName)) {
+    const { balancer, placement } = wanted;
+    charges.set(key, {
+      ...{ key, placement, row: balancerRow(balancer) },
+      draft(now, vmMacs) {
+        const input = planInput(now, wanted, vmMacs);
+        return {
+          basis: [input.loadBalancer, input.identity],
+          plan: (names, driver) => planSandbox(input, { names, surroundings: driver.surroundings(names) }),
+        };
+      },
+    });
+  }
+  for (const machine of wantedMachines(model, hostName)) {
+    const { key, kind } = machine;
+    charges.set(key, {
+      ...{ key, placement: kind, row: machineRow(machine) },
+      draft(now) {
+        const input = machineInput(now, machine, hostName);
+        return {
+          basis: [input.identity],
+          plan: (names, driver) => planMachine(input, { names, surroundings: driver.surroundings(names) }),
+        };
+      },
+    });
+  }
+  return charges;
+}
+
+/** Rows of this host that have no sandbox and do not say yet what they should. `placements` are those that the agent can serve. */
+export function idleRows(
+  model: Model,
+  hostName: string,
+  placements: ReadonlySet<SandboxPlacement>,
+): { readonly row: Row; readonly report: Report }[] {
+  const balancers = idleReports(model, hostName, placements);
+  const machines = wantedMachines(model, hostName).filter(({ kind }) => !placements.has(kind));
+  return [
+    ...balancers.map(({ balancer, state, error, generation }) => {
+      return { row: balancerRow(balancer), report: { state, error, generation } };
+    }),
+    ...machines.flatMap((machine) => {
+      const error = `The agent of host ${hostName} makes no virtual machines of kind ${machine.kind}`;
+      const isTold = machine.state === 'failed' && machine.error === error;
+      return isTold ? [] : [{ row: machineRow(machine), report: { state: 'failed', error, generation: 0 } as const }];
+    }),
+  ];
+}
+
+function balancerRow({ id }: Balancer): Row {
+  return {
+    id,
+    told: ({ balancers }) => balancers.get(id),
+    write: (store, { state, error, generation }) => store.setBalancerState(id, state, error, generation),
+  };
+}
+
+function machineRow({ id }: VirtualMachine): Row {
+  return {
+    id,
+    // Nothing of a machine changes but its neighbours, which wait for nobody.
+    told: ({ virtualMachines }) => {
+      const machine = virtualMachines.get(id);
+      return machine && { state: machine.state, error: machine.error, generation: 0 };
+    },
+    write: (store, { state, error }) => store.setVirtualMachineState(id, state, error),
+  };
+}
