@@ -49,12 +49,12 @@ async function takeAddresses(
   for (const networkId of networks) {
     if (held.has(networkId)) continue;
     try {
-      await store.allocateAddress(hostId, networkId);
+      await store.allocateAddresses(hostId, networkId);
     } catch (error) {
       if (!(error instanceof ModelError)) throw error;
       refusals.set(networkId, error.message);
     }
   }
-  for (const networkId of held) if (!networks.has(networkId)) await store.releaseAddress(hostId, networkId);
+  for (const networkId of held) if (!networks.has(networkId)) await store.releaseAddresses(hostId, networkId);
   return refusals;
 }

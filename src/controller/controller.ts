@@ -20,6 +20,7 @@ import { ManagedHost } from './managed-host.ts';
 import { createProber, type Prober, type Wanted } from './neighbours.ts';
 import type { ControllerOptions } from './options.ts';
 import type { ClassifiedPort } from './ports.ts';
+import { hostsTouched } from './touched.ts';
 
 export interface ControllerInit {
   readonly store: Store;
@@ -239,15 +240,6 @@ export class Controller {
       });
     }
   }
-}
-
-/** Whose state may be another one now. What hosts and balancers report of themselves is nobody else's business. */
-function hostsTouched({ previous, model, ...change }: ModelChange): ReadonlySet<string> | 'all' {
-  const { networks, ports, loadBalancers, neighbours, addresses } = change;
-  const isShared = networks.size + ports.size + loadBalancers.size + neighbours.size > 0 || addresses;
-  if (isShared || previous.generation !== model.generation) return 'all';
-  const hosts = [...change.balancers].map((id) => (model.balancers.get(id) ?? previous.balancers.get(id))?.hostId);
-  return new Set(hosts.filter((id) => id !== undefined));
 }
 
 function contentsOf({ flows, groups }: Pick<Desired, 'flows' | 'groups'>): SwitchContents {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { lookupFrame, readClaim } from '../../src/host/packets.ts';
+import { announcementFrames, lookupFrame, readClaim } from '../../src/host/packets.ts';
 import { addressBytes } from '../../src/model/addresses.ts';
 import { requireSystem } from '../support/requirements.ts';
 
@@ -57,6 +57,41 @@ describe('frames that look an address up', () => {
       requireSystem(this, ['tcpdump']);
       const text = await dissect(lookupFrame(address, MAC, vlan));
       for (const part of says) expect(text).to.include(part);
+    });
+  }
+});
+
+describe('frames that announce an address', () => {
+  const told: readonly (readonly [address: string, frames: readonly (readonly string[])[]])[] = [
+    [
+      '10.0.0.100',
+      [
+        [`${MAC} > ff:ff:ff:ff:ff:ff`, 'Request who-has 10.0.0.100 tell 10.0.0.100'],
+        [`${MAC} > ff:ff:ff:ff:ff:ff`, `Reply 10.0.0.100 is-at ${MAC}`],
+      ],
+    ],
+    [
+      'fd00::100',
+      [
+        [
+          `${MAC} > 33:33:00:00:00:01, ethertype IPv6 (0x86dd), length 86`,
+          'hlim 255, next-header ICMPv6 (58) payload length: 32) fd00::100 > ff02::1',
+          '[icmp6 sum ok] ICMP6, neighbor advertisement, length 32, tgt is fd00::100, Flags [override]',
+          `destination link-address option (2), length 8 (1): ${MAC}`,
+        ],
+      ],
+    ],
+  ];
+  for (const [address, frames] of told) {
+    it(`are ones that tcpdump understands, and claim it: ${address}`, async function () {
+      requireSystem(this, ['tcpdump']);
+      const made = announcementFrames(address, MAC);
+      expect(made).to.have.length(frames.length);
+      for (const [i, one] of made.entries()) {
+        const text = await dissect(one);
+        for (const part of frames[i]!) expect(text).to.include(part);
+        expect(readClaim(one)).to.deep.equal({ address, mac: MAC, vlan: 0 });
+      }
     });
   }
 });
