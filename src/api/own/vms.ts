@@ -1,6 +1,7 @@
 import type { ObservedPort } from '../../controller/view.ts';
 import { findNetwork } from '../../model/lookup.ts';
-import type { Model, RegisteredPort } from '../../model/types.ts';
+import { isServedTo, type Neighbourhood } from '../../model/neighbours.ts';
+import type { Model, RegisteredPort, VirtualMachine } from '../../model/types.ts';
 import { ApiError, shorten } from '../errors.ts';
 import { object, text } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
@@ -10,39 +11,78 @@ import { parseBody } from '../validate.ts';
 
 const vmPut = object({ iface_id: text.optional(), name: text.optional(), owner: text.optional() });
 
-/** Every VM port that a host shows, and every registered one that none shows. */
+/** Every VM port that a host shows, and every machine of ours and registered port that none shows. */
 export function vmsOf({ model, view }: Pick<Call, 'model' | 'view'>): readonly VmJson[] {
   const seen = view.ports();
   const seenIds = new Set(seen.map((port) => port.ifaceId));
-  const absent = [...model.ports.values()].filter((port) => !seenIds.has(port.ifaceId));
-  return [...seen.map((port) => observedJson(port, model)), ...absent.map(absentJson)];
+  const machines = [...model.virtualMachines.values()].filter(({ id }) => !seenIds.has(id));
+  const absent = [...model.ports.values()].filter(
+    ({ ifaceId }) => !seenIds.has(ifaceId) && !model.virtualMachines.has(ifaceId),
+  );
+  return [
+    ...seen.map((port) => observedJson(port, model)),
+    ...machines.map((machine) => absentMachineJson(machine, model)),
+    ...absent.map(absentJson),
+  ];
 }
 
 function observedJson(port: ObservedPort, model: Model): VmJson {
   const registered = model.ports.get(port.ifaceId);
+  const machine = model.virtualMachines.get(port.ifaceId);
   const network = port.network === undefined ? undefined : findNetwork(model, port.network);
   const serves = port.state === 'client' && network !== undefined;
   return {
     iface_id: port.ifaceId,
-    name: registered?.name ?? '',
+    name: machine?.name ?? registered?.name ?? '',
     host: port.host,
     network: network?.name ?? null,
     owner: port.owner,
     mac: port.mac ?? null,
     vm_id: port.vmId ?? null,
     registered: registered !== undefined,
-    state: port.state,
-    reason: port.reason ?? '',
-    client_of: serves ? loadBalancersFor(model, network.id, port.owner) : [],
+    ...machineJson(machine),
+    ...stateOf(machine, { state: port.state, reason: port.reason ?? '' }),
+    client_of: serves ? loadBalancersFor(model, { networkId: network.id, owner: port.owner }) : [],
   };
 }
 
-/** A port or load balancer without an owner matches any. */
-function loadBalancersFor(model: Model, networkId: string, owner: string): readonly string[] {
+type State = Pick<VmJson, 'state' | 'reason'>;
+
+/** A machine that is not as it should be says so itself; otherwise its port tells. */
+function stateOf(machine: VirtualMachine | undefined, port: State): State {
+  return machine === undefined || machine.state === 'ready' ? port : { state: machine.state, reason: machine.error };
+}
+
+/** What is known of machines of ours only. */
+function machineJson(machine: VirtualMachine | undefined) {
+  return {
+    kind: machine?.kind ?? null,
+    addresses: machine?.addresses ?? [],
+    serve_port: machine?.servePort ?? null,
+    vcpus: machine?.vcpus ?? null,
+    memory_mib: machine?.memoryMib ?? null,
+    image: machine?.image ?? null,
+  };
+}
+
+function loadBalancersFor(model: Model, where: Neighbourhood): readonly string[] {
   return [...model.loadBalancers.values()]
-    .filter((lb) => lb.network.id === networkId && (lb.owner === owner || lb.owner === '' || owner === ''))
+    .filter((loadBalancer) => isServedTo(loadBalancer, where))
     .map((lb) => (lb.name === '' ? lb.id : lb.name))
     .sort();
+}
+
+const UNSEEN = 'no connected host has a port with this iface-id';
+
+function absentMachineJson(machine: VirtualMachine, { hosts }: Model): VmJson {
+  const { id, name, hostId, network, owner, mac } = machine;
+  return {
+    ...{ iface_id: id, name, host: hosts.get(hostId)?.name ?? null, network: network.name, owner, mac, vm_id: id },
+    registered: false,
+    ...machineJson(machine),
+    ...stateOf(machine, { state: 'absent', reason: UNSEEN }),
+    client_of: [],
+  };
 }
 
 function absentJson(port: RegisteredPort): VmJson {
@@ -55,8 +95,8 @@ function absentJson(port: RegisteredPort): VmJson {
     mac: null,
     vm_id: null,
     registered: true,
-    state: 'absent',
-    reason: 'no connected host has a port with this iface-id',
+    ...machineJson(undefined),
+    ...{ state: 'absent', reason: UNSEEN },
     client_of: [],
   };
 }
@@ -65,20 +105,24 @@ function list(call: Call): Answer {
   const vms = vmsOf(call).map((vm) => ({ ...vm, id: vm.iface_id }));
   const answer = listAnswer(call, vms, {
     plural: 'vms',
-    attributes: ['iface_id', 'name', 'host', 'network', 'owner', 'mac', 'vm_id', 'registered', 'state'],
+    attributes: ['iface_id', 'name', 'host', 'network', 'owner', 'mac', 'vm_id', 'registered', 'kind', 'state'],
     order: ['iface_id'],
   });
   return answer;
 }
 
-/** By iface-id; a name or VM id that is unique will do too. */
-function show(call: Call): Answer {
-  const wanted = param(call, 'iface');
+/** By iface-id; a name or VM id that is unique will do too. Throws ApiError 404. */
+export function findVm(call: Pick<Call, 'model' | 'view'>, wanted: string): VmJson {
   const vms = vmsOf(call);
-  const found = vms.filter((vm) => vm.iface_id === wanted);
-  const vm = found[0] ?? vms.find((candidate) => candidate.name === wanted || candidate.vm_id === wanted);
+  const vm =
+    vms.find((candidate) => candidate.iface_id === wanted) ??
+    vms.find((candidate) => candidate.name === wanted || candidate.vm_id === wanted);
   if (vm === undefined) throw new ApiError(404, `VM ${shorten(wanted)} not found.`);
-  return showAnswer(call, 'vm', vm);
+  return vm;
+}
+
+function show(call: Call): Answer {
+  return showAnswer(call, 'vm', findVm(call, param(call, 'iface')));
 }
 
 async function put(call: Call): Promise<Answer> {
@@ -87,20 +131,16 @@ async function put(call: Call): Promise<Answer> {
   if (body.iface_id !== undefined && body.iface_id !== ifaceId) {
     throw new ApiError(400, `Validation failure: iface_id must be '${shorten(ifaceId)}', as in the path`);
   }
+  if (call.model.virtualMachines.has(ifaceId)) {
+    throw new ApiError(409, `VM ${ifaceId} is hostlb's own: name and owner are what it was created with`);
+  }
   const existed = call.model.ports.has(ifaceId);
   const { generation } = await call.store.putPort({ ifaceId, name: body.name, owner: body.owner });
-  const vm = vmsOf(call).find((candidate) => candidate.iface_id === ifaceId);
-  return { status: existed ? 200 : 201, generation, body: { vm } };
-}
-
-async function remove(call: Call): Promise<Answer> {
-  const { generation } = await call.store.deletePort(param(call, 'iface'));
-  return { status: 204, generation };
+  return { status: existed ? 200 : 201, generation, body: { vm: findVm(call, ifaceId) } };
 }
 
 export const vmRoutes: readonly Route[] = [
   { method: 'GET', path: '/vms', answer: list },
   { method: 'GET', path: '/vms/:iface', answer: show },
   { method: 'PUT', path: '/vms/:iface', answer: put },
-  { method: 'DELETE', path: '/vms/:iface', answer: remove },
 ];
