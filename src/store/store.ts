@@ -4,6 +4,7 @@ import type { BalancerState, HostStatus, Model, Observation } from '../model/typ
 import { type DatabaseInit, ReplicatedDatabase } from './database.ts';
 import type * as types from './types.ts';
 import { Writer, type WriterInit } from './writer.ts';
+import { allocateAddresses, releaseAddresses } from './writes/addresses.ts';
 import { applyLoadBalancer } from './writes/apply.ts';
 import * as flavors from './writes/flavors.ts';
 import * as hosts from './writes/hosts.ts';
@@ -208,17 +209,17 @@ class OvsdbStore implements types.Store {
     return this.#writer.report((model) => reports.setHostStatus(model, hostId, status));
   }
 
-  allocateAddress(hostId: string, networkId: string): Promise<string> {
+  allocateAddresses(hostId: string, networkId: string): Promise<readonly string[]> {
     const { addresses } = this.#database;
-    return this.#writer.report((model) => reports.allocateAddress(model, { hostId, networkId, addresses }));
+    return this.#writer.report((model) => allocateAddresses(model, { hostId, networkId, addresses }));
   }
 
   setNeighbours(networkId: string, macs: Readonly<Record<string, string | undefined>>): Promise<void> {
     return this.#writer.report((model) => reports.setNeighbours(model, networkId, macs));
   }
 
-  releaseAddress(hostId: string, networkId: string): Promise<void> {
+  releaseAddresses(hostId: string, networkId: string): Promise<void> {
     const { addresses } = this.#database;
-    return this.#writer.report((model) => reports.releaseAddress(model, { hostId, networkId, addresses }));
+    return this.#writer.report((model) => releaseAddresses(model, { hostId, networkId, addresses }));
   }
 }

@@ -128,11 +128,14 @@ export interface Store {
   setObservation(balancerId: string, observation: Observation): Promise<void>;
   setHostStatus(hostId: string, status: Partial<HostStatus>): Promise<void>;
   /**
-   * The host's own IPv4 address in the network: the allocated one, else a free one of the network's balancer
-   * ranges, allocated now and never given twice. Throws ModelError('conflict') when the ranges are exhausted.
+   * The host's own addresses in the network, IPv4 first: those allocated, else free ones of the network's balancer
+   * ranges, allocated now and never given twice. IPv4 where the network has it; IPv6 where there is a range for it.
+   * None in an IPv6-only network without ranges whose address follows from the host's MAC (a /64).
+   * Throws ModelError('conflict') when there are no ranges or they are exhausted.
    */
-  allocateAddress(hostId: string, networkId: string): Promise<string>;
-  releaseAddress(hostId: string, networkId: string): Promise<void>;
+  allocateAddresses(hostId: string, networkId: string): Promise<readonly string[]>;
+  /** Gives them back; that there are none is no error. */
+  releaseAddresses(hostId: string, networkId: string): Promise<void>;
   /** Records members' MACs in a network; undefined forgets one. */
   setNeighbours(networkId: string, macs: Readonly<Record<string, string | undefined>>): Promise<void>;
 }

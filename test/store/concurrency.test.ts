@@ -78,10 +78,10 @@ describe('concurrent writers', () => {
     await shown(stores[1], store.model.generation);
     // Both stores ask for every host: a host still gets one.
     const given = await Promise.all(
-      stores.map((one) => Promise.all(hosts.map(({ id }) => one.allocateAddress(id, network)))),
+      stores.map((one) => Promise.all(hosts.map(({ id }) => one.allocateAddresses(id, network)))),
     );
     expect(given[0]).to.deep.equal(given[1]);
-    expect(new Set(given[0]).size).to.equal(20);
+    expect(new Set(given[0]!.flat()).size).to.equal(20);
     expect(fixture.store.model.addresses).to.have.length(20);
   });
 
@@ -102,7 +102,7 @@ describe('concurrent writers', () => {
     const { id, generation } = await store.putNetwork({ ...spec, balancerRanges: ['10.77.0.9'] });
     await shown(other, generation);
     const hostId = [...store.model.hosts.keys()][0]!;
-    const [shrunk, given] = await Promise.allSettled([store.putNetwork(spec), other.allocateAddress(hostId, id)]);
+    const [shrunk, given] = await Promise.allSettled([store.putNetwork(spec), other.allocateAddresses(hostId, id)]);
     expect([shrunk.status, given.status]).to.have.members(['fulfilled', 'rejected']);
     const { code } = (shrunk.status === 'rejected' ? shrunk : (given as PromiseRejectedResult)).reason as {
       code: string;

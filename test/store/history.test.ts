@@ -70,10 +70,10 @@ const ACTIONS = {
     store.setBalancerState(at([...store.model.balancers.keys()], pick) ?? '', value % 2 === 0 ? 'ready' : 'failed'),
   setHostStatus: (store: Store, pick: number, value: number) =>
     store.setHostStatus(at([...store.model.hosts.keys()], pick) ?? '', { applied: value % 3 }),
-  allocateAddress: (store: Store, pick: number) =>
-    store.allocateAddress(at([...store.model.hosts.keys()], pick) ?? '', [...store.model.networks.keys()][0]!),
-  releaseAddress: (store: Store, pick: number) =>
-    store.releaseAddress(at([...store.model.hosts.keys()], pick) ?? '', [...store.model.networks.keys()][0]!),
+  allocateAddresses: (store: Store, pick: number) =>
+    store.allocateAddresses(at([...store.model.hosts.keys()], pick) ?? '', [...store.model.networks.keys()][0]!),
+  releaseAddresses: (store: Store, pick: number) =>
+    store.releaseAddresses(at([...store.model.hosts.keys()], pick) ?? '', [...store.model.networks.keys()][0]!),
 } as const;
 
 const MAPS = ['networks', 'hosts', 'ports', 'loadBalancers', 'balancers'] as const;

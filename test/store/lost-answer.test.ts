@@ -67,7 +67,7 @@ describe('a write whose connection breaks', () => {
       const hostId = (await store.putHost({ name: 'h', remote: 'tcp:192.0.2.1:1' })).id;
       const network = named(store, 'lb').network.id;
       const cut = line.breakNext(how);
-      const [address] = await Promise.all([store.allocateAddress(hostId, network), cut]);
+      const [[address]] = await Promise.all([store.allocateAddresses(hostId, network), cut]);
       expect(store.model.addresses).to.deep.equal([{ networkId: network, hostId, address }]);
       await expectSameAsScratch(store, fixture.server);
     });

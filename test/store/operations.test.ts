@@ -232,10 +232,10 @@ describe('store operations', () => {
     ).id;
     const ids: string[] = [];
     for (const n of [1, 2, 3]) ids.push((await store().putHost({ name: `h${n}`, remote: `tcp:192.0.2.${n}:1` })).id);
-    expect(await store().allocateAddress(ids[0]!, network)).to.equal('10.9.0.1');
-    expect(await store().allocateAddress(ids[0]!, network), 'the same again').to.equal('10.9.0.1');
-    expect(await store().allocateAddress(ids[1]!, network)).to.equal('10.9.0.2');
-    await expectModelRejection(store().allocateAddress(ids[2]!, network), {
+    expect(await store().allocateAddresses(ids[0]!, network)).to.deep.equal(['10.9.0.1']);
+    expect(await store().allocateAddresses(ids[0]!, network), 'the same again').to.deep.equal(['10.9.0.1']);
+    expect(await store().allocateAddresses(ids[1]!, network)).to.deep.equal(['10.9.0.2']);
+    await expectModelRejection(store().allocateAddresses(ids[2]!, network), {
       code: 'conflict',
       message: 'Network tiny has no free IPv4 address in its balancer ranges (10.9.0.0-10.9.0.2)',
     });
@@ -243,9 +243,9 @@ describe('store operations', () => {
       code: 'conflict',
       message: 'would lie outside the balancer ranges of network tiny',
     });
-    await store().releaseAddress(ids[0]!, network);
-    await store().releaseAddress(ids[0]!, network);
-    expect(await store().allocateAddress(ids[2]!, network)).to.equal('10.9.0.1');
+    await store().releaseAddresses(ids[0]!, network);
+    await store().releaseAddresses(ids[0]!, network);
+    expect(await store().allocateAddresses(ids[2]!, network)).to.deep.equal(['10.9.0.1']);
     await store().deleteNetwork('tiny');
     expect(store().model.addresses).to.deep.equal([]);
     for (const id of ids) await store().deleteHost(id);

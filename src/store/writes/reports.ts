@@ -1,15 +1,12 @@
 /** What controllers and agents write: without a change number, guarded by the rows that each relies on. */
 import { randomUUID } from 'node:crypto';
-import { contains, familyOf, isHostAddress, parseCidr, parseRange, rangeAddresses } from '../../model/addresses.ts';
 import { ModelError } from '../../model/errors.ts';
-import { requireHost, requireNetwork } from '../../model/lookup.ts';
-import type { BalancerState, HostStatus, Model, Network, Observation } from '../../model/types.ts';
-import { byUuid, commit, insert, mutate, type Operation, update, wait } from '../../ovsdb/index.ts';
-import type { AddressTable } from '../addresses.ts';
+import { requireHost } from '../../model/lookup.ts';
+import type { BalancerState, HostStatus, Model, Observation } from '../../model/types.ts';
+import { byUuid, insert, mutate, type Operation, update } from '../../ovsdb/index.ts';
 import { timestamp } from '../change-set.ts';
 import { observationChanges, observationColumns } from '../observations.ts';
 import {
-  BalancerAddressTable,
   BalancerTable,
   HostTable,
   LoadBalancerTable,
@@ -21,7 +18,8 @@ import {
 import { waitForRows } from '../wait-for-rows.ts';
 import type { Draft } from '../writer.ts';
 
-const DONE: Draft<void> = { operations: [], result: undefined };
+/** There is nothing to write. */
+export const DONE: Draft<void> = { operations: [], result: undefined };
 
 export interface WantedBalancer {
   readonly loadBalancerId: string;
@@ -126,51 +124,6 @@ export function setHostStatus(model: Model, hostId: string, status: Partial<Host
   return { operations: [update(HostTable, byUuid(host.id), row)], result: undefined };
 }
 
-/** Fails in the database, to be drafted again, if the host or network got other addresses or ranges meanwhile. */
-export function allocateAddress(
-  model: Model,
-  at: { readonly hostId: string; readonly networkId: string; readonly addresses: AddressTable },
-): Draft<string> {
-  const host = requireHost(model, at.hostId);
-  const network = requireNetwork(model, at.networkId);
-  const given = at.addresses.rowsOf(host.id, network.id).find(({ address }) => familyOf(address) === 4);
-  if (given !== undefined) return { operations: [], result: given.address };
-  const taken = new Set(at.addresses.rowsIn(network.id).map(({ address }) => address));
-  const address = freeAddress(network, taken);
-  const id = randomUUID();
-  return {
-    operations: [
-      waitForRows(HostTable, byUuid(host.id), [host.id]),
-      at.addresses.unchangedIn(network.id),
-      wait(NetworkTable, {
-        where: byUuid(network.id),
-        columns: ['balancer_ranges'],
-        until: '==',
-        rows: [{ balancer_ranges: network.balancerRanges }],
-        timeoutMs: 0,
-      }),
-      insert(BalancerAddressTable, { network: network.id, address }, { uuid: id }),
-      mutate(HostTable, byUuid(host.id), [['addresses', 'insert', [id]]]),
-      commit({ durable: true }),
-    ],
-    result: address,
-  };
-}
-
-/** Releasing what was not allocated is no error. */
-export function releaseAddress(
-  model: Model,
-  at: { readonly hostId: string; readonly networkId: string; readonly addresses: AddressTable },
-): Draft<void> {
-  if (!model.hosts.has(at.hostId)) return DONE;
-  const rows = at.addresses.rowsOf(at.hostId, at.networkId).map(({ rowId }) => rowId);
-  if (rows.length === 0) return DONE;
-  return {
-    operations: [mutate(HostTable, byUuid(at.hostId), [['addresses', 'delete', rows]]), commit({ durable: true })],
-    result: undefined,
-  };
-}
-
 /** Addresses in a network that was deleted meanwhile are passed over. */
 export function setNeighbours(
   model: Model,
@@ -186,20 +139,4 @@ export function setNeighbours(
     ['neighbours', 'insert', Object.fromEntries(learnt)],
   ]);
   return { operations: [operation], result: undefined };
-}
-
-function freeAddress(network: Network, taken: ReadonlySet<string>): string {
-  const subnets = network.subnets.map(parseCidr);
-  for (const range of network.balancerRanges.map(parseRange)) {
-    if (range.family !== 4) continue;
-    for (const address of rangeAddresses(range)) {
-      const subnet = subnets.find((candidate) => contains(candidate, address));
-      if (subnet !== undefined && isHostAddress(subnet, address) && !taken.has(address)) return address;
-    }
-  }
-  const ranges = network.balancerRanges.join(', ') || 'there are none';
-  throw new ModelError(
-    'conflict',
-    `Network ${network.name} has no free IPv4 address in its balancer ranges (${ranges}): ${taken.size} are given to hosts`,
-  );
 }
