@@ -23,6 +23,7 @@ const MODEL_STATUS: Record<ModelErrorCode, number> = {
   invalid: 400,
   'not-found': 404,
   conflict: 409,
+  'over-quota': 403,
   unsupported: 501,
 };
 

@@ -24,7 +24,7 @@ import { blocksOf, label, requirePlace, vipsOf, virtualMachinesOf } from './site
 
 /**
  * Checks a new virtual machine; picks an address per family of the network when none is given.
- * Throws ModelError('invalid' | 'not-found' | 'conflict').
+ * Throws ModelError('invalid' | 'not-found' | 'conflict' | 'over-quota').
  */
 export function draftVirtualMachine(model: Model, spec: VirtualMachineSpec): VirtualMachineDraft {
   const name = machineName('name', spec.name);
@@ -68,7 +68,7 @@ function requireQuota(model: Model, owner: string): void {
   const count = [...model.virtualMachines.values()].filter((machine) => machine.owner === owner).length;
   if (count < quota) return;
   const of = owner === '' ? 'those without an owner' : `owner ${owner}`;
-  throw new ModelError('conflict', `Quota has been met for resources: virtual_machine (${count} of ${quota}, ${of})`);
+  throw new ModelError('over-quota', `Quota has been met for resources: virtual_machine (${count} of ${quota}, ${of})`);
 }
 
 function draftAddresses(
