@@ -121,7 +121,16 @@ describe('API: listeners, pools and members', () => {
           400,
           "Invalid input for field/attribute protocol. Value: 'BOGUS'. Value should be one of: TCP, UDP, SCTP, HTTP, HTTPS, TERMINATED_HTTPS, PROMETHEUS",
         ],
-        [{ ...good, protocol: 'HTTP' }, 501, "Provider 'switch' does not support a requested option: protocol HTTP"],
+        [
+          { ...good, protocol: 'HTTP' },
+          501,
+          "Provider 'switch' does not support a requested option: protocol HTTP (namespace, container, vm do)",
+        ],
+        [
+          { ...good, protocol: 'UDP' },
+          501,
+          "Provider 'switch' does not support a requested option: protocol UDP (no placement does)",
+        ],
         [
           { ...good, protocol_port: 65536 },
           400,
@@ -152,17 +161,17 @@ describe('API: listeners, pools and members', () => {
         [
           { ...good, connection_limit: 100 },
           501,
-          "Provider 'switch' does not support a requested option: connection_limit",
+          "Provider 'switch' does not support a requested option: connection_limit (namespace, container, vm do)",
         ],
         [
-          { ...good, insert_headers: { a: 'b' } },
+          { ...good, tls_versions: ['TLSv1.3'] },
           501,
-          "Provider 'switch' does not support a requested option: insert_headers",
+          "Provider 'switch' does not support a requested option: tls_versions (no placement does)",
         ],
         [
           { ...good, allowed_cidrs: ['10.0.0.0/8'] },
           501,
-          "Provider 'switch' does not support a requested option: allowed_cidrs",
+          "Provider 'switch' does not support a requested option: allowed_cidrs (namespace, container, vm do)",
         ],
       ];
     };
@@ -199,7 +208,7 @@ describe('API: listeners, pools and members', () => {
           tls_enabled: false,
         },
         ...{ tls_container_ref: null, ca_tls_container_ref: null, crl_container_ref: null, tls_ciphers: null },
-        ...{ tls_versions: null, alpn_protocols: null },
+        ...{ tls_versions: null, alpn_protocols: null, locality: 'none', locality_factor: 10, slow_start: 0 },
       });
       const changed = await api.send('PUT', `${POOLS}/${id}`, { pool: { lb_algorithm: 'SOURCE_IP_PORT', name: 'p' } });
       expect(changed.body.pool).to.include({ lb_algorithm: 'SOURCE_IP_PORT', name: 'p' });
@@ -238,22 +247,22 @@ describe('API: listeners, pools and members', () => {
         [
           { ...good, lb_algorithm: 'LEAST_CONNECTIONS' },
           501,
-          "Provider 'switch' does not support a requested option: lb_algorithm LEAST_CONNECTIONS",
+          "Provider 'switch' does not support a requested option: lb_algorithm LEAST_CONNECTIONS (namespace, container, vm do)",
         ],
         [
           { ...good, lb_algorithm: 'ROUND_ROBIN' },
           501,
-          "Provider 'switch' does not support a requested option: lb_algorithm ROUND_ROBIN (namespace does)",
+          "Provider 'switch' does not support a requested option: lb_algorithm ROUND_ROBIN (namespace, container, vm do)",
         ],
         [
           { ...good, session_persistence: { type: 'SOURCE_IP' } },
           501,
-          "Provider 'switch' does not support a requested option: session_persistence",
+          "Provider 'switch' does not support a requested option: session_persistence SOURCE_IP (namespace, container, vm do)",
         ],
         [
-          { ...good, healthmonitor: { type: 'TCP' } },
+          { ...good, healthmonitor: { type: 'TCP', delay: 5, timeout: 3, max_retries: 2 } },
           501,
-          "Provider 'switch' does not support a requested option: healthmonitor",
+          "Provider 'switch' does not support a requested option: healthmonitor TCP (namespace, container, vm do)",
         ],
         [
           { ...good, members: {} },
@@ -357,7 +366,11 @@ describe('API: listeners, pools and members', () => {
           400,
           "Invalid input for field/attribute weight. Value: '-1'. Value should be greater or equal to 0",
         ],
-        [{ ...good, backup: true }, 501, "Provider 'switch' does not support a requested option: backup"],
+        [
+          { ...good, backup: true },
+          501,
+          "Provider 'switch' does not support a requested option: backup (namespace, container, vm do)",
+        ],
         [{ ...good, description: 'x' }, 400, 'Unknown attribute for argument member_.member: description'],
       ];
       for (const [body, status, text] of rows) {

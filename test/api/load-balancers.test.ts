@@ -41,6 +41,7 @@ describe('API: load balancers', () => {
       flavor_id: null,
       availability_zone: null,
       tags: [],
+      ...{ lookup_mode: 'respond', return_path: 'balancer', until_ready: 'hold' },
     });
     expect(created_at).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$/);
     expect(vip_port_id).to.match(/^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/);
@@ -218,15 +219,32 @@ describe('API: load balancers', () => {
         'a port of its own',
         { ...good, vip_port_id: UNKNOWN },
         501,
-        "Provider 'switch' does not support a requested option: vip_port_id",
+        "Provider 'switch' does not support a requested option: vip_port_id (no placement does)",
       ],
       [
         'a flavor',
         { ...good, flavor_id: UNKNOWN },
         501,
-        "Provider 'switch' does not support a requested option: flavor_id",
+        "Provider 'switch' does not support a requested option: flavor (namespace, container, vm do)",
       ],
-      ['tags', { ...good, tags: ['a'] }, 501, "Provider 'switch' does not support a requested option: tags"],
+      [
+        'tags',
+        { ...good, tags: ['a'] },
+        501,
+        "Provider 'switch' does not support a requested option: tags (no placement does)",
+      ],
+      [
+        'to hold back lookups where nobody has to wait',
+        { ...good, until_ready: 'switch' },
+        501,
+        "Provider 'switch' does not support a requested option: until_ready switch (namespace, container, vm do)",
+      ],
+      [
+        'a lookup mode that there is not',
+        { ...good, lookup_mode: 'guess' },
+        400,
+        "Invalid input for field/attribute lookup_mode. Value: 'guess'. Value should be one of: respond, announce, static",
+      ],
       [
         'a fault deep in a tree',
         {

@@ -257,7 +257,7 @@ describe('API: own resources', () => {
             ],
           }),
           400,
-          "Invalid input for field/attribute load_balancers[0].listeners[0].default_pool.lb_algorithm. Value: 'X'. Value should be one of: SOURCE_IP_PORT, SOURCE_IP, ROUND_ROBIN",
+          "Invalid input for field/attribute load_balancers[0].listeners[0].default_pool.lb_algorithm. Value: 'X'. Value should be one of: SOURCE_IP_PORT, SOURCE_IP, ROUND_ROBIN, LEAST_CONNECTIONS",
         ],
         [
           (d) => ({

@@ -43,7 +43,8 @@ describe('API: discovery, lists and what is no request', () => {
 
     it('names the placements as providers', async () => {
       const { providers } = (await api.send('GET', '/v2.0/lbaas/providers?fields=name')).body;
-      expect(providers).to.deep.equal([{ name: 'switch' }, { name: 'namespace' }]);
+      const names = ['switch', 'namespace', 'container', 'vm'];
+      expect(providers).to.deep.equal(names.map((name) => ({ name })));
     });
 
     it('shows networks and subnets as Neutron does, by id and name', async () => {

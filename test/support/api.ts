@@ -61,8 +61,10 @@ export async function startApi(): Promise<ApiFixture> {
     },
     listen: () => listen(app, { address: '127.0.0.1:0' }),
     async clear() {
-      const { loadBalancers, networks, hosts, ports } = store.model;
+      const { loadBalancers, flavors, flavorProfiles, networks, hosts, ports } = store.model;
       for (const id of loadBalancers.keys()) await store.deleteLoadBalancer(id, { cascade: true });
+      for (const id of flavors.keys()) await store.deleteFlavor(id);
+      for (const id of flavorProfiles.keys()) await store.deleteFlavorProfile(id);
       for (const id of hosts.keys()) await store.deleteHost(id);
       for (const id of networks.keys()) await store.deleteNetwork(id);
       for (const ifaceId of ports.keys()) await store.deletePort(ifaceId);
