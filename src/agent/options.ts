@@ -17,6 +17,8 @@ export interface AgentOptions {
   readonly bridge: string;
   /** Where sandboxes keep their configuration, sockets and pid files. */
   readonly runDir: string;
+  /** Image of containers whose flavor names none. */
+  readonly containerImage: string;
   /** For `ssl:` remotes. */
   readonly tls: TlsFiles | undefined;
   readonly logLevel: LevelWithSilent;

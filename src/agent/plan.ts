@@ -4,8 +4,8 @@ import { effectiveFlavor } from '../model/lookup.ts';
 import { type SandboxAddress, sandboxAddresses } from '../model/sandbox.ts';
 import type { Balancer, FlavorData, Host, LoadBalancer, Model } from '../model/types.ts';
 import { sandboxMac } from '../model/vip-mac.ts';
-import type { SandboxPlacement } from './drivers/driver.ts';
-import { type ProxyConfig, type ProxySurroundings, renderConfig } from './haproxy-config.ts';
+import type { SandboxPlacement, SandboxSurroundings } from './drivers/driver.ts';
+import { type ProxyConfig, renderConfig } from './haproxy-config.ts';
 import type { SandboxNames } from './names.ts';
 
 /** A balancer of this host that must run in a sandbox. */
@@ -86,13 +86,10 @@ function addressesOf(model: Model, { network, pools }: LoadBalancer, macs: Reado
   return new Set(asking.map(({ address }) => address).filter((address) => macs.has(macOf[address] ?? '')));
 }
 
-/** Of the sandbox alone, as its driver says. */
-type Inside = Pick<ProxySurroundings, 'statsSocket' | 'chroot' | 'maxFiles'>;
-
 /** The sandbox of a load balancer on a host. */
 export function planSandbox(
-  { loadBalancer, host, flavor }: PlanInput,
-  { names, surroundings }: { readonly names: SandboxNames; readonly surroundings: Inside },
+  { loadBalancer, host, flavor, localAddresses }: PlanInput,
+  { names, surroundings }: { readonly names: SandboxNames; readonly surroundings: SandboxSurroundings },
 ): SandboxPlan {
   const { network, listeners } = loadBalancer;
   const addresses = sandboxAddresses(loadBalancer);
@@ -111,7 +108,7 @@ export function planSandbox(
     neighbours: [],
     reservedPorts: listeners.map(({ protocolPort }) => protocolPort),
     flavor,
-    config: renderConfig(loadBalancer, surroundings),
+    config: renderConfig(loadBalancer, { ...surroundings, maxConnections: flavor.maxConnections, localAddresses }),
     generation: loadBalancer.generation,
   };
 }

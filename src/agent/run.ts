@@ -3,6 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { createStore, StoreError } from '../store/index.ts';
 import { Agent } from './agent.ts';
+import { createContainerDriver } from './drivers/container.ts';
 import type { SandboxPlacement } from './drivers/driver.ts';
 import { createNamespaceDriver } from './drivers/namespace.ts';
 import { createNaming } from './names.ts';
@@ -27,7 +28,10 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const client = createSwitchClient({ remote: options.ovs, ...connection });
   const ports = new SwitchPorts({ client, bridge });
   const naming = (placement: SandboxPlacement) => createNaming({ host: hostName, runDir, placement });
-  const drivers = [createNamespaceDriver({ naming: naming('namespace'), ports, log })];
+  const drivers = [
+    createNamespaceDriver({ naming: naming('namespace'), ports, log }),
+    createContainerDriver({ naming: naming('container'), ports, image: options.containerImage }),
+  ];
   for (const driver of drivers) await driver.prepare();
   const agent = new Agent({
     hostName,

@@ -9,7 +9,11 @@ interface Flags extends DaemonFlags {
   readonly ovs: string;
   readonly bridge: string;
   readonly runDir: string;
+  readonly containerImage: string;
 }
+
+/** What `scripts/build-image container` makes. */
+export const DEFAULT_CONTAINER_IMAGE = 'localhost/hostlb-balancer:latest';
 
 /** `hostlb agent`: runs until it is interrupted. */
 export function addAgentCommand(program: Command, io: Io): void {
@@ -19,6 +23,7 @@ export function addAgentCommand(program: Command, io: Io): void {
     .option('--ovs <remote>', "OVSDB of this host's Open vSwitch", 'unix:/var/run/openvswitch/db.sock')
     .option('--bridge <bridge>', 'the bridge that VMs plug into', 'br-int')
     .option('--run-dir <dir>', 'where balancers keep configuration and sockets', '/run/hostlb')
+    .option('--container-image <reference>', 'image of containers whose flavor names none', DEFAULT_CONTAINER_IMAGE)
     .action(async (flags: Flags) => {
       const options = agentOptions(flags);
       const { runAgent } = await import('../agent/run.ts');
@@ -28,7 +33,7 @@ export function addAgentCommand(program: Command, io: Io): void {
 
 /** Throws UsageError. */
 export function agentOptions(flags: Flags): AgentOptions {
-  const { host, db, ovs, bridge, runDir } = flags;
+  const { host, db, ovs, bridge, runDir, containerImage } = flags;
   if (db.length === 0) throw new UsageError('--db names no remote');
-  return { ...daemonOptions(flags), host, db, ovs, bridge, runDir };
+  return { ...daemonOptions(flags), host, db, ovs, bridge, runDir, containerImage };
 }

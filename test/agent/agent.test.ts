@@ -57,7 +57,7 @@ class FakeHost implements SandboxDriver, HostPorts {
   ports: string[] = [];
 
   prepare = async () => {};
-  surroundings = () => ({ statsSocket: '/s', chroot: '/c', maxFiles: 1024 });
+  surroundings = () => ({ statsSocket: '/s', stateFile: '/f', chroot: '/c', maxFiles: 1024 });
 
   sandbox({ key }: SandboxNames): SandboxParts {
     const nothing = async (): Promise<void> => {};

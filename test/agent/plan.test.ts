@@ -7,7 +7,7 @@ import { sandboxAddresses } from '../../src/model/sandbox.ts';
 import { blue, h1, listener, loadBalancer, member, pool } from './model.ts';
 
 const naming = createNaming({ host: 'h1', runDir: '/run/hostlb', placement: 'namespace' });
-const surroundings = { statsSocket: '/s', chroot: '/c', maxFiles: 1024 };
+const surroundings = { statsSocket: '/s', stateFile: '/f', chroot: '/c', maxFiles: 1024 };
 
 describe('names of a sandbox', () => {
   it('fit the kernel, and lead back to the key', () => {

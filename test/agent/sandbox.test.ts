@@ -11,7 +11,7 @@ const STEPS = ['create', 'plug', 'configure', 'stop', 'unplug', 'destroy'] as co
 type Step = (typeof STEPS)[number];
 
 const names = createNaming({ host: 'h1', runDir: '/run/hostlb', placement: 'namespace' }).of(7);
-const surroundings = { statsSocket: '/s', chroot: '/c', maxFiles: 1024 };
+const surroundings = { statsSocket: '/s', stateFile: '/f', chroot: '/c', maxFiles: 1024 };
 const planOf = (generation: number): SandboxPlan =>
   planSandbox(planInput(EMPTY_MODEL, { loadBalancer: loadBalancer([], { generation }), host: h1 }, new Set()), {
     names,

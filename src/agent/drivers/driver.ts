@@ -13,6 +13,9 @@ import type { SandboxPlan } from '../plan.ts';
 
 export type SandboxPlacement = Exclude<Placement, 'switch'>;
 
+/** What a sandbox alone decides. */
+export type SandboxSurroundings = Pick<ProxySurroundings, 'statsSocket' | 'stateFile' | 'chroot' | 'maxFiles'>;
+
 /**
  * The steps of one sandbox. Each may be repeated, finds what is there already, whoever made it, and undoing what is not
  * there is no error; `plug` and `configure` follow `create` and run at the same time, as do `stop` and `unplug` before
@@ -54,7 +57,7 @@ export interface SandboxDriver {
   /** Makes what all sandboxes share. Called once, before anything else. */
   prepare(): Promise<void>;
   /** What HAProxy in this sandbox finds around it: paths are as HAProxy sees them. */
-  surroundings(names: SandboxNames): Pick<ProxySurroundings, 'statsSocket' | 'chroot' | 'maxFiles'>;
+  surroundings(names: SandboxNames): SandboxSurroundings;
   /** `lost` is called when something in it ended by itself. */
   sandbox(names: SandboxNames, lost: (reason: string) => void): SandboxParts;
   /** Keys of the sandboxes of which anything is left on this host, apart from ports of the switch. */

@@ -42,7 +42,12 @@ export function createLocalDriver(init: LocalDriverInit): SandboxDriver {
     async prepare() {
       await mkdir(chroot, { recursive: true, mode: 0o755 });
     },
-    surroundings: ({ dir }) => ({ statsSocket: join(dir, 'stats.sock'), chroot, maxFiles: maxOpenFiles() }),
+    surroundings: ({ dir }) => ({
+      statsSocket: join(dir, 'stats.sock'),
+      stateFile: join(dir, 'servers.state'),
+      chroot,
+      maxFiles: maxOpenFiles(),
+    }),
     sandbox: (names, lost) => createParts({ names, ports, lost, launcher: createLauncher(names) }),
     async existing() {
       const folders = existsSync(naming.runDir) ? await readdir(naming.runDir) : [];
@@ -97,7 +102,7 @@ function createParts({ names, ports, launcher, lost }: PartsInit): SandboxParts 
     async configure(plan) {
       await launcher.prepare(plan);
       const config = plan.config ?? launcher.idleConfig;
-      await (config === undefined ? haproxy.stop({ isKind: true }) : haproxy.ensure(config));
+      if (config !== undefined) await haproxy.ensure(config);
     },
     observe: () => haproxy.observe(),
     isSound: (plan) => existsSync(namespaceFile(names.name)) && ports.isPlugged(plan),

@@ -19,8 +19,8 @@ import type { ProxyRuntime, RuntimeFactory } from './runtime.ts';
 export interface Launcher {
   /** Starts HAProxy with these words, its output appended to the file `log`. Resolves to its pid as this machine sees it. */
   start(args: readonly string[], log: string): Promise<number>;
-  /** Runs HAProxy with these words to its end. Throws AgentError('command-failed') with what it said. */
-  run(args: readonly string[]): Promise<unknown>;
+  /** Has HAProxy look at a configuration file. Throws AgentError('bad-config') with what it said. */
+  check(file: string): Promise<void>;
   /** Removes what a start made beside the process. Its processes have ended. */
   clean(): Promise<void>;
 }
@@ -106,9 +106,7 @@ class LocalRuntime implements ProxyRuntime {
   async check(text: string): Promise<void> {
     const { candidate } = this.#files;
     await writeFile(candidate, text);
-    await this.#init.launcher.run(['-c', '-q', '-f', candidate]).catch((cause: Error) => {
-      throw new AgentError('bad-config', `HAProxy refuses the configuration: ${cause.message}`, { cause });
-    });
+    await this.#init.launcher.check(candidate);
   }
 
   async write(text: string): Promise<void> {

@@ -1,5 +1,6 @@
 /** Sandboxes that are network namespaces: HAProxy is a process of this machine in them. */
 import type { Logger } from 'pino';
+import { AgentError } from '../errors.ts';
 import type { Naming, SandboxNames } from '../names.ts';
 import { inside, run, startDetached } from '../process.ts';
 import type { SwitchPorts } from '../switch-ports.ts';
@@ -54,13 +55,17 @@ function createLauncher(names: SandboxNames, { cgroups, unlimited }: Limiting): 
     async prepare({ flavor }) {
       groups = await cgroups.limit(names.link, flavor).catch(unlimited);
     },
-    idle: async () => {},
+    idleConfig: undefined,
     async start(args, log) {
       const [file, words] = inside(names.name, HAPROXY, args);
       const child = startDetached('sh', ['-c', JOIN, 'sh', ...groups, '--', file, ...words], { log });
       return child.pid!;
     },
-    run: (args) => run(HAPROXY, args),
+    async check(file) {
+      await run(HAPROXY, ['-c', '-q', '-f', file]).catch((cause: Error) => {
+        throw new AgentError('bad-config', `HAProxy refuses the configuration: ${cause.message}`, { cause });
+      });
+    },
     clean: () => cgroups.remove(names.link),
   };
 }
