@@ -1,4 +1,5 @@
 /** Balancers of this host that have no sandbox, and what their rows should say. */
+import { ownAddresses } from '../model/own-addresses.ts';
 import type { Balancer, Host, LoadBalancer, Model } from '../model/types.ts';
 import type { SandboxPlacement } from './drivers/driver.ts';
 
@@ -44,7 +45,7 @@ function reportOf(
       error: `The agent of host ${host.name} makes no balancers of placement ${placement}`,
     };
   }
-  const hasAddress = model.addresses.some((row) => row.hostId === host.id && row.networkId === network.id);
+  const hasAddress = ownAddresses(model, host.id, network).length > 0;
   // The controller says so itself when there is none left to give.
   if (hasAddress || state !== 'pending' || error !== '') return undefined;
   return { ...PENDING, error: `Host ${host.name} has no balancer address in network ${network.name} yet` };

@@ -1,6 +1,7 @@
 /** What a sandbox must be, computed from the model; nothing here touches the system. */
 import { cidrContains, familyOf } from '../model/addresses.ts';
 import { effectiveFlavor } from '../model/lookup.ts';
+import { ownAddresses } from '../model/own-addresses.ts';
 import { type SandboxAddress, sandboxAddresses } from '../model/sandbox.ts';
 import type { Balancer, FlavorData, Host, LoadBalancer, Model } from '../model/types.ts';
 import { sandboxMac } from '../model/vip-mac.ts';
@@ -49,14 +50,10 @@ export function wantedSandboxes(model: Model, hostName: string): Map<number, Wan
     const host = model.hosts.get(balancer.hostId);
     const loadBalancer = model.loadBalancers.get(balancer.loadBalancerId);
     if (host?.name !== hostName || balancer.placement === 'switch') continue;
-    if (!loadBalancer?.adminStateUp || !hasAddress(model, host.id, loadBalancer.network.id)) continue;
+    if (!loadBalancer?.adminStateUp || ownAddresses(model, host.id, loadBalancer.network).length === 0) continue;
     wanted.set(loadBalancer.key, { balancer, loadBalancer, host, placement: balancer.placement });
   }
   return wanted;
-}
-
-function hasAddress(model: Model, hostId: string, networkId: string): boolean {
-  return model.addresses.some((row) => row.hostId === hostId && row.networkId === networkId);
 }
 
 /** What a plan depends on. */

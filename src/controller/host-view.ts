@@ -1,8 +1,7 @@
 /** All that the flows of one host depend on, out of the model and what is plugged into the host. Pure. */
 import type { Inventory } from '../host/inventory.ts';
-import { familyOf } from '../model/addresses.ts';
+import { ownAddresses } from '../model/own-addresses.ts';
 import type { Balancer, LoadBalancer, Model } from '../model/types.ts';
-import { balancerMac, ipv6FromMac } from '../model/vip-mac.ts';
 import type { BalancerView, HostView } from '../pipeline/view.ts';
 import { type ClassifiedPort, ownerKey, portViews } from './ports.ts';
 import { balancersOn } from './rows.ts';
@@ -31,7 +30,10 @@ export function hostView(model: Model, { hostId, inventory, ports, present }: Ho
     strays: inventory.sandboxes.filter((port) => !outside.has(port.loadBalancerId)).map(({ ofport }) => ofport),
     balancers,
     neighbour: (networkId, address) => model.neighbours.get(networkId)?.[address],
-    addresses: (networkId) => addressesOn(model, hostId, networkId),
+    addresses: (networkId) => {
+      const network = model.networks.get(networkId);
+      return network === undefined ? [] : ownAddresses(model, hostId, network);
+    },
   };
 }
 
@@ -46,14 +48,4 @@ function stateOf(row: Balancer | undefined): BalancerView['state'] {
 /** Whether the balancer itself serves: the switch, or its sandbox. */
 export function isServing({ loadBalancer, plug, state }: BalancerView): boolean {
   return state === 'ready' && (loadBalancer.placement === 'switch' || plug !== undefined);
-}
-
-/** The allocated address, and an IPv6 address that follows from the host's MAC, which needs no allocation. */
-function addressesOn(model: Model, hostId: string, networkId: string): readonly string[] {
-  const allocated = model.addresses
-    .filter((row) => row.hostId === hostId && row.networkId === networkId)
-    .map((row) => row.address);
-  if (allocated.length === 0 || allocated.some((address) => familyOf(address) === 6)) return allocated;
-  const subnet = model.networks.get(networkId)?.subnets.find((cidr) => cidr.includes(':') && cidr.endsWith('/64'));
-  return subnet === undefined ? allocated : [...allocated, ipv6FromMac(subnet, balancerMac(hostId, networkId))];
 }
