@@ -30,13 +30,12 @@ export async function createNetwork({ names, mac }: SandboxPlan, mtu: number): P
 }
 
 /** Sets what is inside: may be repeated, and disturbs nothing that is as it should be. */
-export async function configureNetwork({
-  names,
-  addresses,
-  routes,
-  neighbours,
-  reservedPorts,
-}: SandboxPlan): Promise<void> {
+export async function configureNetwork(plan: SandboxPlan): Promise<void> {
+  await run(...inside(plan.names.name, 'sh', ['-c', networkScript(plan)]));
+}
+
+/** A shell script that does so from inside, also in a virtual machine. */
+export function networkScript({ addresses, routes, neighbours, reservedPorts }: SandboxPlan): string {
   const lines = [
     'link set lo up',
     `link set ${INNER_LINK} addrgenmode none`,
@@ -54,7 +53,7 @@ export async function configureNetwork({
     ['ipv4/ip_local_reserved_ports', reservedPorts.join(',')],
     ['ipv4/tcp_tw_reuse', '1'],
   ];
-  const script = [
+  return [
     'set -e',
     ...settings.map(([name, value]) => `echo '${value}' >/proc/sys/net/${name}`),
     // A userspace switch takes frames as they are: checksums must be complete when they leave.
@@ -67,8 +66,7 @@ export async function configureNetwork({
         *) ip neigh del "$address" dev ${INNER_LINK} ;;
       esac
     done`,
-  ];
-  await run(...inside(names.name, 'sh', ['-c', script.join('\n')]));
+  ].join('\n');
 }
 
 /** Whether namespace and cable are there and ours. Throws AgentError('name-taken') when the namespace is somebody else's. */
