@@ -28,14 +28,15 @@ export function addQuotaCommands(program: Command, io: Io): void {
   writes(quota.command('set').description('set the quota of an owner; VMs that are there stay'))
     .argument('<owner>', 'tenant')
     .requiredOption('--vms <number>', 'VMs that it may have; `default` for what owners have unless set', limit)
-    .action(async (owner: string, { vms, ...options }: CommonOptions & { vms: number | null }) => {
+    .action(async (owner: string, { vms, ...options }: CommonOptions & { vms: Limit }) => {
       const session = openSession(io, options);
-      await session.write('PUT', path(owner), { quota: { vms } });
+      await session.write('PUT', path(owner), { quota: { vms: vms === 'default' ? null : vms } });
       await printOne(session, owner);
     });
 }
 
-const limit = (text: string): number | null => (text === 'default' ? null : whole(0, MOST_VMS)(text));
+type Limit = number | 'default';
+const limit = (text: string): Limit => (text === 'default' ? text : whole(0, MOST_VMS)(text));
 
 const path = (owner: string): string => `/v1/quotas/${enc(owner)}`;
 

@@ -35,7 +35,7 @@ const COLUMNS: readonly Column[] = [
 const NEIGHBOUR_COLUMNS: readonly Column[] = [
   ['ADDRESS', 'address'],
   ['MAC', 'mac'],
-  ['LOAD BALANCER', 'loadbalancer_id'],
+  ['LOAD BALANCER', 'loadbalancer'],
 ];
 
 interface WaitOptions extends CommonOptions {

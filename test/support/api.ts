@@ -62,6 +62,8 @@ export async function startApi(): Promise<ApiFixture> {
     listen: () => listen(app, { address: '127.0.0.1:0' }),
     async clear() {
       const { loadBalancers, flavors, flavorProfiles, networks, hosts, ports } = store.model;
+      for (const id of store.model.virtualMachines.keys()) await store.deleteVirtualMachine(id);
+      for (const owner of store.model.virtualMachineQuotas.keys()) await store.setVirtualMachineQuota(owner, undefined);
       for (const id of loadBalancers.keys()) await store.deleteLoadBalancer(id, { cascade: true });
       for (const id of flavors.keys()) await store.deleteFlavor(id);
       for (const id of flavorProfiles.keys()) await store.deleteFlavorProfile(id);
