@@ -1,0 +1,136 @@
+/** HAProxy in a virtual machine, reached through the machine's channel alone. */
+import { AgentError } from '../errors.ts';
+import { newVersion } from '../haproxy-cli.ts';
+import { complaintIn, type ProxyRuntime, type RuntimeFactory } from './runtime.ts';
+import type { VmChannel } from './vm-channel.ts';
+import {
+  askScript,
+  CLEAR_LOG,
+  checkScript,
+  MASTER_PID,
+  READ_CONFIG,
+  READ_LOG,
+  START,
+  stopScript,
+  writeScript,
+  writeStatesScript,
+} from './vm-guest.ts';
+
+const START_TIMEOUT_MS = 10_000;
+const ADOPT_TIMEOUT_MS = 4_000;
+const ASK_TIMEOUT_MS = 4_000;
+/** How long connections may finish when the balancer goes. Its last client is gone by then. */
+const SOFT_STOP_MS = 1_000;
+
+/** A machine as its HAProxy's runtime sees it. */
+export interface VmConnection {
+  /** Undefined while nobody is connected to the machine. */
+  readonly channel: VmChannel | undefined;
+  /** Called with the words of what the machine said unasked. One at a time listens. */
+  listen(heard: (words: readonly string[]) => void): void;
+}
+
+export function vmRuntime(connection: VmConnection): RuntimeFactory {
+  return (told) => new VmRuntime(connection, told);
+}
+
+class VmRuntime implements ProxyRuntime {
+  readonly #connection: VmConnection;
+  #pid: string | undefined;
+
+  constructor(connection: VmConnection, ended: (reason: string) => void) {
+    this.#connection = connection;
+    connection.listen(([what, pid]) => {
+      if (what !== 'ended' || pid !== this.#pid) return;
+      this.#pid = undefined;
+      ended(`HAProxy ${pid} ended`);
+    });
+  }
+
+  async adopt(): Promise<boolean> {
+    try {
+      const pid = (await this.#run(MASTER_PID)).trim();
+      const deadline = performance.now() + ADOPT_TIMEOUT_MS;
+      await newVersion(
+        (line) => this.ask(line),
+        () => performance.now() > deadline,
+      );
+      this.#pid = pid;
+      return true;
+    } catch (error) {
+      if (error instanceof AgentError) return false;
+      throw error;
+    }
+  }
+
+  async start(config: string): Promise<void> {
+    await this.stop({ isKind: false });
+    await this.write(config);
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    this.#pid = (await this.#run(START)).trim();
+    try {
+      await newVersion(
+        (line) => this.ask(line),
+        () => !this.isAlive() || performance.now() > deadline,
+      );
+    } catch (error) {
+      const why = await this.complaint();
+      await this.stop({ isKind: false });
+      if (why === undefined) throw error;
+      throw new AgentError('bad-config', `HAProxy does not start: ${why}`, { cause: error });
+    }
+  }
+
+  async check(config: string): Promise<void> {
+    await this.#run(checkScript(config)).catch((cause: AgentError) => {
+      if (cause.code !== 'command-failed') throw cause;
+      throw new AgentError('bad-config', `HAProxy refuses the configuration: ${cause.message}`, { cause });
+    });
+  }
+
+  async write(config: string): Promise<void> {
+    await this.#run(writeScript(config));
+  }
+
+  async writeStates(states: string): Promise<void> {
+    await this.#run(writeStatesScript(states));
+  }
+
+  async read(): Promise<string | undefined> {
+    return (await this.#run(READ_CONFIG)) || undefined;
+  }
+
+  async ask(line: string, timeoutMs: number = ASK_TIMEOUT_MS): Promise<string> {
+    return this.#run(askScript(line, timeoutMs)).catch((cause: AgentError) => {
+      throw new AgentError('no-answer', `HAProxy does not answer: ${cause.message}`, { cause });
+    });
+  }
+
+  isAlive(): boolean {
+    return this.#pid !== undefined && this.#connection.channel !== undefined;
+  }
+
+  async complaint(): Promise<string | undefined> {
+    return complaintIn(await this.#run(READ_LOG));
+  }
+
+  async hush(): Promise<void> {
+    await this.#run(CLEAR_LOG);
+  }
+
+  /** A machine that is not there, or does not answer, has no HAProxy that could be asked: it is ended as a whole. */
+  async stop({ isKind }: { readonly isKind: boolean }): Promise<void> {
+    this.#pid = undefined;
+    await this.#connection.channel?.run(stopScript(isKind ? SOFT_STOP_MS : 0));
+  }
+
+  release(): void {
+    this.#pid = undefined;
+  }
+
+  async #run(script: string): Promise<string> {
+    const { channel } = this.#connection;
+    if (channel === undefined) throw new AgentError('no-answer', 'its virtual machine ended');
+    return channel.run(script);
+  }
+}
