@@ -19,6 +19,10 @@ export interface AgentOptions {
   readonly runDir: string;
   /** Image of containers whose flavor names none. */
   readonly containerImage: string;
+  /** Folder with kernel and initramfs of virtual machines whose flavor names none. */
+  readonly vmImages: string;
+  /** Connection URI of libvirt; `own`: a libvirtd in the agent's network, with its files below `runDir`. */
+  readonly libvirt: string;
   /** For `ssl:` remotes. */
   readonly tls: TlsFiles | undefined;
   readonly logLevel: LevelWithSilent;

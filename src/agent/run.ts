@@ -1,11 +1,15 @@
 /** `hostlb agent`: connects to the state database and to the host's Open vSwitch, and keeps the host's sandboxes. */
 import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { createStore, StoreError } from '../store/index.ts';
 import { Agent } from './agent.ts';
 import { createContainerDriver } from './drivers/container.ts';
 import type { SandboxPlacement } from './drivers/driver.ts';
 import { createNamespaceDriver } from './drivers/namespace.ts';
+import { createVmDriver } from './drivers/vm.ts';
+import { createLibvirt } from './drivers/vm-libvirt.ts';
+import { createOwnLibvirt } from './drivers/vm-libvirtd.ts';
 import { createNaming } from './names.ts';
 import type { AgentOptions } from './options.ts';
 import { createSwitchClient, SwitchPorts } from './switch-ports.ts';
@@ -31,6 +35,14 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const drivers = [
     createNamespaceDriver({ naming: naming('namespace'), ports, log }),
     createContainerDriver({ naming: naming('container'), ports, image: options.containerImage }),
+    createVmDriver({
+      naming: naming('vm'),
+      ports,
+      log,
+      images: options.vmImages,
+      libvirt:
+        options.libvirt === 'own' ? createOwnLibvirt(join(runDir, 'libvirt')) : createLibvirt({ uri: options.libvirt }),
+    }),
   ];
   for (const driver of drivers) await driver.prepare();
   const agent = new Agent({

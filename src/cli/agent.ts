@@ -10,10 +10,14 @@ interface Flags extends DaemonFlags {
   readonly bridge: string;
   readonly runDir: string;
   readonly containerImage: string;
+  readonly vmImages: string;
+  readonly libvirt: string;
 }
 
 /** What `scripts/build-image container` makes. */
 export const DEFAULT_CONTAINER_IMAGE = 'localhost/hostlb-balancer:latest';
+/** Where `scripts/build-image vm` puts what it makes. */
+export const DEFAULT_VM_IMAGES = '/var/lib/hostlb/images';
 
 /** `hostlb agent`: runs until it is interrupted. */
 export function addAgentCommand(program: Command, io: Io): void {
@@ -24,6 +28,8 @@ export function addAgentCommand(program: Command, io: Io): void {
     .option('--bridge <bridge>', 'the bridge that VMs plug into', 'br-int')
     .option('--run-dir <dir>', 'where balancers keep configuration and sockets', '/run/hostlb')
     .option('--container-image <reference>', 'image of containers whose flavor names none', DEFAULT_CONTAINER_IMAGE)
+    .option('--vm-images <dir>', 'kernel and initramfs of VMs whose flavor names none', DEFAULT_VM_IMAGES)
+    .option('--libvirt <uri>', "where libvirt is; 'own': one below the run directory", 'qemu:///system')
     .action(async (flags: Flags) => {
       const options = agentOptions(flags);
       const { runAgent } = await import('../agent/run.ts');
@@ -33,7 +39,7 @@ export function addAgentCommand(program: Command, io: Io): void {
 
 /** Throws UsageError. */
 export function agentOptions(flags: Flags): AgentOptions {
-  const { host, db, ovs, bridge, runDir, containerImage } = flags;
+  const { host, db, ovs, bridge, runDir, containerImage, vmImages, libvirt } = flags;
   if (db.length === 0) throw new UsageError('--db names no remote');
-  return { ...daemonOptions(flags), host, db, ovs, bridge, runDir, containerImage };
+  return { ...daemonOptions(flags), host, db, ovs, bridge, runDir, containerImage, vmImages, libvirt };
 }

@@ -25,8 +25,6 @@ import type { Libvirt } from './vm-libvirt.ts';
 import { vmRuntime } from './vm-runtime.ts';
 import { createTap, removeTap, taps } from './vm-tap.ts';
 
-/** Where scripts/build-image puts kernel and initramfs. */
-export const IMAGES = '/var/lib/hostlb/images';
 const DEFAULTS = { vcpus: 1, memoryMib: 128 } as const;
 /** An emulated machine needs a whole processor while it boots. */
 const PARALLELISM = 2;
@@ -41,10 +39,10 @@ export interface VmDriverInit {
   readonly libvirt: Libvirt;
   readonly log: Pick<Logger, 'info'>;
   /** Folder of the kernel and initramfs of flavors that name none. */
-  readonly images?: string;
+  readonly images: string;
 }
 
-export function createVmDriver({ naming, ports, libvirt, log, images = IMAGES }: VmDriverInit): SandboxDriver {
+export function createVmDriver({ naming, ports, libvirt, log, images }: VmDriverInit): SandboxDriver {
   let acceleration: Promise<'kvm' | 'qemu'> | undefined;
   const accelerate = (kernel: string): Promise<'kvm' | 'qemu'> => {
     acceleration ??= findAcceleration(kernel).then((found) => {
@@ -71,7 +69,7 @@ export function createVmDriver({ naming, ports, libvirt, log, images = IMAGES }:
   };
 }
 
-interface PartsInit extends Required<Pick<VmDriverInit, 'ports' | 'libvirt' | 'images'>> {
+interface PartsInit extends Pick<VmDriverInit, 'ports' | 'libvirt' | 'images'> {
   readonly names: SandboxNames;
   readonly lost: (reason: string) => void;
   readonly accelerate: (kernel: string) => Promise<'kvm' | 'qemu'>;
