@@ -6,9 +6,12 @@ import { AgentError } from './errors.ts';
 
 const ANSWER_TIMEOUT_MS = 4_000;
 const RETRY_MS = 5;
-const MAX_ANSWER_SIZE = 4 << 20;
+const MAX_ANSWER_SIZE = 32 << 20;
 /** A line must fit HAProxy's buffer of 16 KiB. */
-const COMMANDS_PER_LINE = 64;
+const MAX_LINE_LENGTH = 12 << 10;
+/** What is no complaint. A server with connections is asked to go again later. */
+const FINE =
+  /^(New server registered\.|Server deleted\.|Server still has connections attached to it, cannot remove it\.|)$/;
 
 /** Sends one line and resolves to all that is answered. Throws AgentError('no-answer'). */
 export async function ask(path: string, line: string, timeoutMs = ANSWER_TIMEOUT_MS): Promise<string> {
@@ -58,11 +61,22 @@ export async function newVersion(ask: Ask, isOver: () => boolean): Promise<strin
 
 /** Sends commands to the current worker. Throws AgentError('bad-config') if it complains about one of them. */
 export async function command(ask: Ask, commands: readonly string[]): Promise<void> {
-  for (let i = 0; i < commands.length; i += COMMANDS_PER_LINE) {
-    const batch = commands.slice(i, i + COMMANDS_PER_LINE);
-    const said = (await ask(batch.map((text) => `@1 ${text}`).join('; '))).trim();
-    if (said !== '') throw new AgentError('bad-config', `HAProxy refuses a command: ${said.slice(0, 200)}`);
+  for (const line of lines(commands)) {
+    const complaint = (await ask(line)).split('\n').find((said) => !FINE.test(said.trim()));
+    if (complaint !== undefined) {
+      throw new AgentError('bad-config', `HAProxy refuses a command: ${complaint.slice(0, 200)}`);
+    }
   }
+}
+
+function lines(commands: readonly string[]): string[] {
+  const made: string[] = [];
+  for (const text of commands) {
+    const longer = `${made.at(-1)}; @1 ${text}`;
+    if (made.length > 0 && longer.length <= MAX_LINE_LENGTH) made[made.length - 1] = longer;
+    else made.push(`@1 ${text}`);
+  }
+  return made;
 }
 
 /** The master's pid. Throws AgentError('no-answer'). */

@@ -1,125 +1,122 @@
 /** HAProxy's configuration for a load balancer: a pure function, so the text can be read, compared and tested. */
 import { createHash } from 'node:crypto';
-import { familyOf } from '../model/addresses.ts';
-import type { Algorithm, Listener, LoadBalancer, Member, Pool } from '../model/types.ts';
-
-/** What may change of a server while HAProxy runs. */
-export interface ServerState {
-  /** `BACKEND/SERVER` */
-  readonly name: string;
-  readonly weight: number;
-  readonly isEnabled: boolean;
-}
+import type { LoadBalancer } from '../model/types.ts';
+import { backendLines, servicesOf, TABLES, tableLines } from './haproxy-backend.ts';
+import { frontendLines } from './haproxy-frontend.ts';
+import { poolWords, type Server, serversOf } from './haproxy-servers.ts';
 
 export interface ProxyConfig {
   readonly text: string;
-  /** The same for configurations that differ in server states only; HAProxy tells it as its `description`. */
+  /**
+   * Names all of the text but which servers there are, their weights and states: those change while HAProxy runs, all else
+   * takes a reload. HAProxy tells it as its `description`.
+   */
   readonly version: string;
-  readonly servers: readonly ServerState[];
+  readonly servers: readonly Server[];
 }
 
 export interface ProxySurroundings {
   readonly statsSocket: string;
+  /** What is known of servers' health at a start: see `stateFile` of haproxy-state.ts. */
+  readonly stateFile: string;
   /** An empty folder. */
   readonly chroot: string;
   /** The process' limit of open files. */
   readonly maxFiles: number;
+  /** Concurrent connections of all listeners, as far as open files allow them; undefined = a sensible number. */
+  readonly maxConnections: number | undefined;
+  /** Addresses of members that are VMs of this host. */
+  readonly localAddresses: ReadonlySet<string>;
 }
 
 /** A connection takes two descriptors; listeners, sockets and the poller want some, too. */
 const SPARE_FILES = 200;
 /** Keeps the tables that HAProxy makes at its start small. */
 const MAX_CONNECTIONS = 8192;
-
-/** Octavia's defaults: 5 s to connect, 50 s of silence. */
-const DEFAULTS = `defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 50s
-  timeout server 50s
-  retries 3
-  option redispatch 1
-`;
+/**
+ * How long connections may go on after what they use has gone: those of a worker after a reload, and those to a member that
+ * was removed.
+ */
+export const DRAIN_SECONDS = 3600;
+/** How many reloads a worker with open connections survives; each such worker takes some megabytes. */
+const MAX_RELOADS = 10;
+/** Within what time a pool's first probes are sent, rather than in the course of the interval. */
+const SPREAD_CHECKS_MS = 200;
 
 /**
- * Renders a load balancer: a frontend per listener that is up and has a pool that is up, a backend per such pool.
+ * A connection that a member refuses is tried with another one at once, three times. A member that does not answer takes
+ * the listener's `timeout_member_connect` each time: only a health monitor can know before.
+ */
+const DEFAULTS = [
+  'load-server-state-from-file global',
+  'retries 3',
+  'option redispatch 1',
+  'option allbackups',
+] as const;
+
+/**
+ * Renders a load balancer: a frontend per listener that is up and has a pool that is up, and a backend per such pool.
  * Other listeners have no frontend: their port refuses connections.
  */
 export function renderConfig(loadBalancer: LoadBalancer, surroundings: ProxySurroundings): ProxyConfig {
-  const served = loadBalancer.listeners.flatMap((listener) => {
-    const { adminStateUp, defaultPool: pool } = listener;
-    return adminStateUp && pool?.adminStateUp ? [{ listener, pool }] : [];
-  });
-  const pools = [...new Map(served.map(({ pool }) => [pool.id, pool])).values()];
-  const frontends = served.map(({ listener, pool }) => frontend(loadBalancer.vips, listener, pool));
-  const render = (serverLine: typeof server, version: string) =>
-    [globals(surroundings, version), DEFAULTS, ...frontends, ...pools.map((pool) => backend(pool, serverLine))].join(
-      '\n',
-    );
-  const version = createHash('sha256').update(render(identity, '')).digest('hex').slice(0, 16);
-  const servers = pools.flatMap((pool) =>
-    pool.members.map((member) => ({
-      name: `${pool.id}/${member.id}`,
-      weight: member.weight,
-      isEnabled: member.adminStateUp,
-    })),
-  );
-  return { text: render(server, version), version, servers };
+  const services = servicesOf(loadBalancer.listeners);
+  const backends = [...new Set(services.map(({ backend }) => backend))];
+  const isLocal = (address: string): boolean => surroundings.localAddresses.has(address);
+  const servers = new Map(backends.map((backend) => [backend, serversOf(backend, isLocal)]));
+  const tables = tableLines(backends);
+  const lines = (version: string, ofServers: (backend: (typeof backends)[number]) => readonly string[]): string =>
+    [
+      section('global', globalLines(surroundings, { version, hasTables: tables.length > 0 })),
+      section('defaults', DEFAULTS),
+      ...(tables.length === 0 ? [] : [section(`peers ${TABLES}`, peerLines(loadBalancer.id, tables))]),
+      ...services.map((service) =>
+        section(`frontend ${service.listener.id}`, frontendLines(service, loadBalancer.vips)),
+      ),
+      ...backends.map((backend) =>
+        section(`backend ${backend.name}`, [...backendLines(backend), ...ofServers(backend)]),
+      ),
+    ].join('\n');
+  const version = createHash('sha256')
+    .update(lines('', ({ pool }) => poolWords(pool)))
+    .digest('hex')
+    .slice(0, 16);
+  return {
+    text: lines(version, (backend) => servers.get(backend)!.map(serverLine)),
+    version,
+    servers: [...servers.values()].flat(),
+  };
 }
 
-/** Runtime API commands that bring servers from one state to another; all are sent when the state before is unknown. */
-export function serverCommands(before: readonly ServerState[] | undefined, after: readonly ServerState[]): string[] {
-  const known = new Map(before?.map((state) => [state.name, state]));
-  return after.flatMap(({ name, weight, isEnabled }) => {
-    const was = known.get(name);
-    return [
-      ...(was?.weight === weight ? [] : [`set server ${name} weight ${weight}`]),
-      ...(was?.isEnabled === isEnabled ? [] : [`set server ${name} state ${isEnabled ? 'ready' : 'maint'}`]),
-    ];
-  });
+const section = (head: string, lines: readonly string[]): string =>
+  `${head}\n${lines.map((line) => `  ${line}\n`).join('')}`;
+
+function serverLine({ name, words, isEnabled }: Server): string {
+  return `server ${name.slice(name.indexOf('/') + 1)} ${words}${isEnabled ? '' : ' disabled'}`;
 }
 
-function globals({ statsSocket, chroot, maxFiles }: ProxySurroundings, version: string): string {
-  const maxConnections = Math.max(1, Math.min(MAX_CONNECTIONS, Math.floor((maxFiles - SPARE_FILES) / 2)));
-  // Listening sockets are handed to the next worker, so that a reload refuses nobody.
-  return `global
-  description ${version}
-  nbthread 1
-  maxconn ${maxConnections}
-  chroot ${chroot}
-  uid 65534
-  gid 65534
-  stats socket ${statsSocket} mode 600 level admin expose-fd listeners
-`;
+function globalLines(
+  { statsSocket, stateFile, chroot, maxFiles, maxConnections = MAX_CONNECTIONS }: ProxySurroundings,
+  { version, hasTables }: { readonly version: string; readonly hasTables: boolean },
+): string[] {
+  const maxConn = Math.max(1, Math.min(maxConnections, Math.floor((maxFiles - SPARE_FILES) / 2)));
+  return [
+    `description ${version}`,
+    'nbthread 1',
+    `maxconn ${maxConn}`,
+    `max-spread-checks ${SPREAD_CHECKS_MS}`,
+    `hard-stop-after ${DRAIN_SECONDS}s`,
+    `mworker-max-reloads ${MAX_RELOADS}`,
+    ...(hasTables ? ['localpeer self'] : []),
+    `chroot ${chroot}`,
+    'uid 65534',
+    'gid 65534',
+    // Listening sockets are handed to the next worker, so that a reload refuses nobody.
+    `stats socket ${statsSocket} mode 600 level admin expose-fd listeners`,
+    `server-state-file ${stateFile}`,
+  ];
 }
 
-function frontend(vips: readonly string[], { id, protocolPort }: Listener, pool: Pool): string {
-  const binds = vips.map((vip) => `  bind ${endpoint(vip, protocolPort)}\n`).join('');
-  return `frontend ${id}\n${binds}  default_backend ${pool.id}\n`;
+/** At a reload, the old worker tells the new one what its tables hold, over a socket without a file: it cannot see any. */
+function peerLines(loadBalancerId: string, tables: readonly string[]): string[] {
+  return [`bind abns@hostlb-${loadBalancerId}`, 'server self', ...tables];
 }
-
-function backend({ id, algorithm, members }: Pool, serverLine: typeof server): string {
-  return `backend ${id}\n${balance(algorithm)}${members.map(serverLine).join('')}`;
-}
-
-function balance(algorithm: Algorithm): string {
-  switch (algorithm) {
-    case 'ROUND_ROBIN':
-      return '  balance roundrobin\n';
-    case 'SOURCE_IP':
-    case 'SOURCE_IP_PORT': // refused for this placement by the model; the source alone is what HAProxy can hash
-      // Consistent: a change of members or weights moves few clients, and weights can change at run time.
-      return '  balance source\n  hash-type consistent\n';
-    default:
-      return algorithm satisfies never;
-  }
-}
-
-const identity = ({ id, address, protocolPort }: Member): string =>
-  `  server ${id} ${endpoint(address, protocolPort)}\n`;
-
-const server = ({ id, address, protocolPort, weight, adminStateUp }: Member): string =>
-  `  server ${id} ${endpoint(address, protocolPort)} weight ${weight}${adminStateUp ? '' : ' disabled'}\n`;
-
-const endpoint = (address: string, port: number): string =>
-  familyOf(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;

@@ -4,14 +4,23 @@
  *   Haproxy ──▶ ProxyRuntime ──(`@1 …` commands)──▶ master ──fork──▶ worker ◀── clients
  *                                                   reload: a new worker takes over the listening sockets
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ProxyRuntime, RuntimeFactory } from './drivers/runtime.ts';
 import { AgentError } from './errors.ts';
+import { planChange } from './haproxy-changes.ts';
 import { command, newVersion } from './haproxy-cli.ts';
-import { type ProxyConfig, type ServerState, serverCommands } from './haproxy-config.ts';
+import type { ProxyConfig } from './haproxy-config.ts';
+import { Probation } from './haproxy-probation.ts';
+import { ASK_SERVERS, parseServers, type RunningServer, stateFile } from './haproxy-state.ts';
+import { ASK_ALL } from './haproxy-stats.ts';
 
 const START_TIMEOUT_MS = 10_000;
 const OBSERVE_TIMEOUT_MS = 4_000;
 const LAST_CHANCE_MS = 500;
+/** How long a start waits for the first answers to probes. */
+const FIRST_PROBES_MS = 500;
+/** Of statistics of workers that went before anybody asked. */
+const MAX_CARRIED_LENGTH = 8 << 20;
 
 export interface HaproxyInit {
   readonly createRuntime: RuntimeFactory;
@@ -24,8 +33,14 @@ export class Haproxy {
   readonly #lost: (reason: string) => void;
   #isHeld = false;
   #version: string | undefined;
-  /** Undefined: unknown, all must be sent. */
-  #servers: readonly ServerState[] | undefined;
+  /** Whose members' servers are looked after; undefined: not known yet. */
+  #config: ProxyConfig | undefined;
+  /** What was last known of servers: a new HAProxy need not find out again who is well. */
+  #seen: readonly RunningServer[] = [];
+  /** Last words of workers that a reload ended. */
+  #carried = '';
+  readonly #probation: Probation;
+  #tending: Promise<void> = Promise.resolve();
   #isBusy = false;
 
   constructor({ createRuntime, lost }: HaproxyInit) {
@@ -34,16 +49,18 @@ export class Haproxy {
       this.#isHeld = false;
       lost(reason);
     });
+    this.#probation = new Probation(this.#ask);
   }
 
   /**
    * Makes HAProxy run with this configuration: adopts one that runs, else starts one; then changes it as far as it
-   * differs. Resolves when it accepts connections with it. Throws AgentError: `not-updated` when another configuration
-   * serves on, or again.
+   * differs. Resolves when it accepts connections with it; after a start moreover when members have had a moment to show
+   * that they are well. Throws AgentError: `not-updated` when another configuration serves on, or again.
    */
   async ensure(config: ProxyConfig): Promise<void> {
     this.#isBusy = true;
     try {
+      await this.#tending;
       if (!this.#isHeld && !(await this.#adopt())) await this.#begin(config);
       await this.#change(config).catch((error: unknown) => {
         throw isBadConfig(error) && this.#isHeld ? notUpdated(error) : error;
@@ -58,7 +75,12 @@ export class Haproxy {
     if (this.#isBusy || !this.#isHeld) return undefined;
     const deadline = performance.now() + OBSERVE_TIMEOUT_MS;
     try {
-      return await this.#runtime.ask('@1 show info; @1 show stat', OBSERVE_TIMEOUT_MS);
+      const answer = await this.#runtime.ask(ASK_ALL, OBSERVE_TIMEOUT_MS);
+      const told = this.#carried + answer;
+      this.#carried = '';
+      this.#tending = this.#tend(answer);
+      await this.#tending;
+      return told;
     } catch (error) {
       // It may have been cut off, or have ended, which is told in a moment.
       const isOver = () => this.#isBusy || !this.#runtime.isAlive() || performance.now() > deadline;
@@ -74,12 +96,14 @@ export class Haproxy {
   /** Lets go of HAProxy, which goes on serving. */
   release(): void {
     this.#isHeld = false;
+    this.#probation.stop();
     this.#runtime.release();
   }
 
   /** Ends HAProxy: kindly and then hard, or hard at once. */
   async stop(options: { readonly isKind: boolean }): Promise<void> {
     this.#isHeld = false;
+    this.#probation.stop();
     await this.#runtime.stop(options);
   }
 
@@ -90,7 +114,6 @@ export class Haproxy {
     if (!(await this.#runtime.adopt())) return false;
     try {
       this.#version = await this.#runningVersion(OBSERVE_TIMEOUT_MS);
-      this.#servers = undefined;
       this.#isHeld = true;
       return true;
     } catch (error) {
@@ -104,15 +127,16 @@ export class Haproxy {
     const before = await this.#runtime.read();
     const refusal = before === undefined || before === config.text ? undefined : await this.#refusal(config.text);
     try {
+      await this.#runtime.writeStates(stateFile(config.servers, this.#seen));
       await this.#runtime.start(refusal === undefined ? config.text : before!);
       this.#version = await this.#runningVersion(START_TIMEOUT_MS);
     } catch (error) {
       await this.stop({ isKind: false });
       throw error;
     }
-    this.#servers = refusal === undefined ? config.servers : undefined;
     this.#isHeld = true;
     if (refusal !== undefined) throw notUpdated(refusal);
+    await Promise.race([this.#probation.watch(await this.#look()), delay(FIRST_PROBES_MS)]);
   }
 
   async #refusal(text: string): Promise<AgentError | undefined> {
@@ -126,18 +150,16 @@ export class Haproxy {
   }
 
   async #change(config: ProxyConfig): Promise<void> {
-    if (this.#version !== config.version) await this.#reload(config);
-    else await this.#setServers(config);
-  }
-
-  async #setServers({ text, servers }: ProxyConfig): Promise<void> {
-    const commands = serverCommands(this.#servers, servers);
-    if (commands.length === 0) return;
-    this.#servers = undefined;
-    await command(this.#ask, commands);
-    // For the next start: what runs has it already.
-    await this.#runtime.write(text);
-    this.#servers = servers;
+    const change = planChange({ version: this.#version!, servers: await this.#look() }, config);
+    if (change.kind === 'reload') {
+      await this.#reload(config);
+    } else if (change.commands.length > 0) {
+      await command(this.#ask, change.commands);
+      // For the next start: what runs has it already.
+      await this.#runtime.write(config.text);
+    }
+    this.#config = config;
+    void this.#probation.watch(await this.#look());
   }
 
   /** A configuration that HAProxy cannot load is taken back, so that the next start has one that it can. */
@@ -146,16 +168,34 @@ export class Haproxy {
     await runtime.check(config.text);
     const before = await runtime.read();
     await runtime.hush();
+    const lastWords = await runtime.ask(ASK_ALL);
+    this.#seen = parseServers(lastWords);
+    await runtime.writeStates(stateFile(config.servers, this.#seen));
     await runtime.write(config.text);
     // It answers nothing, and closes the connection when it has begun.
     await runtime.ask('reload');
     this.#version = await this.#runningVersion(START_TIMEOUT_MS);
-    if (this.#version === config.version) {
-      this.#servers = config.servers;
+    if (planChange({ version: this.#version, servers: await this.#look() }, config).kind === 'commands') {
+      this.#carried = (this.#carried + lastWords).slice(-MAX_CARRIED_LENGTH);
       return;
     }
     if (before !== undefined) await runtime.write(before);
     throw new AgentError('bad-config', `HAProxy cannot load the configuration: ${await runtime.complaint()}`);
+  }
+
+  async #look(): Promise<readonly RunningServer[]> {
+    this.#seen = parseServers(await this.#ask(ASK_SERVERS));
+    return this.#seen;
+  }
+
+  /** Servers that leave, that came to life, or that somebody else changed. */
+  async #tend(answer: string): Promise<void> {
+    this.#seen = parseServers(answer);
+    await this.#probation.look(this.#seen);
+    const config = this.#config;
+    if (config === undefined) return;
+    const change = planChange({ version: this.#version!, servers: this.#seen }, config);
+    if (change.kind === 'commands') await command(this.#ask, change.commands);
   }
 
   #runningVersion(timeoutMs: number): Promise<string> {

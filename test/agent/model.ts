@@ -1,4 +1,5 @@
 /** Model objects for tests of what the agent computes. */
+import { createHash } from 'node:crypto';
 import { LISTENER_DEFAULTS, LOAD_BALANCER_DEFAULTS, MEMBER_DEFAULTS, POOL_DEFAULTS } from '../../src/model/defaults.ts';
 import type { Host, Listener, LoadBalancer, Member, Network, Pool } from '../../src/model/types.ts';
 
@@ -23,7 +24,13 @@ export const h1: Host = {
 };
 
 export function member(address: string, given: Partial<Member> = {}): Member {
-  return { ...BORN, ...MEMBER_DEFAULTS, id: `m-${address}`, key: 10, address, protocolPort: 80, ...given };
+  const id = given.id ?? `m-${address}`;
+  return { ...BORN, ...MEMBER_DEFAULTS, key: keyOf(id), address, protocolPort: 80, ...given, id };
+}
+
+/** As good as unique. */
+function keyOf(id: string): number {
+  return 1000 + (createHash('sha256').update(id).digest().readUInt32BE() >>> 8);
 }
 
 export function pool(id: string, members: readonly Member[], given: Partial<Pool> = {}): Pool {

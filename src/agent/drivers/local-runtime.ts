@@ -13,7 +13,7 @@ import { AgentError } from '../errors.ts';
 import { ask, hold, masterPid, newVersion } from '../haproxy-cli.ts';
 import type { SandboxNames } from '../names.ts';
 import { ended, isAlive, pidAsSeenInside, pidsInside, signalProcess } from '../process.ts';
-import type { ProxyRuntime, RuntimeFactory } from './runtime.ts';
+import { complaintIn, type ProxyRuntime, type RuntimeFactory } from './runtime.ts';
 
 /** How HAProxy is run in a sandbox: the only thing in which namespaces and containers differ here. */
 export interface Launcher {
@@ -32,6 +32,9 @@ const HARD_STOP_MS = 3_000;
 const ADOPT_TIMEOUT_MS = 2_000;
 /** Bounds how often a master that closes connections is asked again. */
 const RECONNECT_MS = 20;
+
+/** What the configuration names as its `stateFile`. */
+export const stateFileOf = ({ dir }: SandboxNames): string => join(dir, 'servers.state');
 
 /** Throws nothing; the runtime's methods do as they say. */
 export function localRuntime(names: SandboxNames, launcher: Launcher): RuntimeFactory {
@@ -114,6 +117,10 @@ class LocalRuntime implements ProxyRuntime {
     await rename(this.#files.candidate, this.#files.config);
   }
 
+  async writeStates(states: string): Promise<void> {
+    await writeFile(stateFileOf(this.#init.names), states);
+  }
+
   read(): Promise<string | undefined> {
     return readFile(this.#files.config, 'utf8').catch(() => undefined);
   }
@@ -127,9 +134,7 @@ class LocalRuntime implements ProxyRuntime {
   }
 
   async complaint(): Promise<string | undefined> {
-    const log = await readFile(this.#files.log, 'utf8').catch(() => '');
-    const alerts = [...log.matchAll(/\[ALERT\]\s+\(\d+\) : (.*)$/gm)].map(([, text]) => text!.trim());
-    return alerts.length === 0 ? undefined : alerts.slice(0, 3).join('; ').slice(0, 400);
+    return complaintIn(await readFile(this.#files.log, 'utf8').catch(() => ''));
   }
 
   async hush(): Promise<void> {

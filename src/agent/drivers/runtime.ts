@@ -16,6 +16,8 @@ export interface ProxyRuntime {
   check(config: string): Promise<void>;
   /** Keeps the configuration for the next start or reload, whole or not at all. */
   write(config: string): Promise<void>;
+  /** Keeps what the next start or reload is told of servers' health, as the file that the configuration names (`stateFile`). */
+  writeStates(states: string): Promise<void>;
   /** The configuration that is kept; undefined when there is none. */
   read(): Promise<string | undefined>;
   /** Sends one line to the master's command socket; resolves to all that it answers. Throws AgentError('no-answer'). */
@@ -34,3 +36,9 @@ export interface ProxyRuntime {
 
 /** Makes a runtime. `ended` is called once when an HAProxy that was adopted or started ended by itself. */
 export type RuntimeFactory = (ended: (reason: string) => void) => ProxyRuntime;
+
+/** What HAProxy complains of in what it printed; undefined when of nothing. */
+export function complaintIn(log: string): string | undefined {
+  const alerts = [...log.matchAll(/\[ALERT\]\s+\(\d+\) : (.*)$/gm)].map(([, text]) => text!.trim());
+  return alerts.length === 0 ? undefined : alerts.slice(0, 3).join('; ').slice(0, 400);
+}

@@ -1,0 +1,125 @@
+/** Pools as backends of HAProxy. */
+import type { Algorithm, Listener, Pool } from '../model/types.ts';
+import { checkLines } from './haproxy-checks.ts';
+
+/**
+ * A pool as some of its listeners use it. HAProxy has the protocol and the time-outs toward members in the backend, but
+ * they are the listeners': listeners that agree in them share one.
+ */
+export interface Backend {
+  /** The pool's id; `.2`, `.3` for further ones of the same pool. */
+  readonly name: string;
+  readonly pool: Pool;
+  readonly mode: 'tcp' | 'http';
+  readonly connectMs: number;
+  readonly dataMs: number;
+}
+
+/** A listener that is served, with its backend. */
+export interface Service {
+  readonly listener: Listener;
+  readonly backend: Backend;
+}
+
+/** What serves the listeners that are up and have a pool that is up. The order is that of the listeners. */
+export function servicesOf(listeners: readonly Listener[]): Service[] {
+  const known = new Map<string, Backend>();
+  const counts = new Map<string, number>();
+  return listeners.flatMap((listener) => {
+    const { defaultPool: pool, protocol, timeouts } = listener;
+    if (!listener.adminStateUp || !pool?.adminStateUp) return [];
+    const mode = protocol === 'HTTP' ? 'http' : 'tcp';
+    const { memberConnectMs: connectMs, memberDataMs: dataMs } = timeouts;
+    const identity = [pool.id, mode, connectMs, dataMs].join(' ');
+    let backend = known.get(identity);
+    if (backend === undefined) {
+      const count = (counts.get(pool.id) ?? 0) + 1;
+      counts.set(pool.id, count);
+      backend = { name: count === 1 ? pool.id : `${pool.id}.${count}`, pool, mode, connectMs, dataMs };
+      known.set(identity, backend);
+    }
+    return [{ listener, backend }];
+  });
+}
+
+/** The pool's id in a backend's name. */
+export const poolIdOf = (backend: string): string => backend.replace(/\.\d+$/, '');
+
+/** The section without its servers. */
+export function backendLines(backend: Backend): string[] {
+  const { pool, mode, connectMs, dataMs } = backend;
+  return [
+    `mode ${mode}`,
+    `timeout connect ${connectMs}ms`,
+    `timeout server ${dataMs}ms`,
+    ...BALANCE[pool.algorithm],
+    ...persistenceLines(backend),
+    ...checkLines(pool),
+  ];
+}
+
+/**
+ * All of them heed weights and take servers while HAProxy runs; a hash is consistent, so that a change of members moves few
+ * clients. SOURCE_IP_PORT keeps a connection's requests together; clients' ports make it as good as random.
+ */
+const BALANCE: Readonly<Record<Algorithm, readonly string[]>> = {
+  ROUND_ROBIN: ['balance roundrobin'],
+  LEAST_CONNECTIONS: ['balance leastconn'],
+  SOURCE_IP: ['balance source', 'hash-type consistent'],
+  SOURCE_IP_PORT: [
+    'tcp-request content set-var-fmt(txn.client) %ci:%cp',
+    'balance hash var(txn.client)',
+    'hash-type consistent',
+  ],
+};
+
+/** Octavia's name of the cookie that HTTP_COOKIE sets. */
+const COOKIE = 'SRV';
+/** Clients that a table remembers; then the longest unused one goes. */
+const TABLE_SIZE = '10k';
+const SESSION_NAME_SIZE = 128;
+
+/** Name of the section that keeps tables over reloads: the old worker tells the new one. */
+export const TABLES = 'tables';
+
+/** Cookies need a listener that speaks HTTP. */
+const persists = ({ pool, mode }: Backend): Pool['sessionPersistence'] =>
+  mode === 'http' || pool.sessionPersistence?.type === 'SOURCE_IP' ? pool.sessionPersistence : undefined;
+
+/**
+ * Persistence leads to a member while it is there, up, and enabled, be its weight 0; else to another one, from then on.
+ * HTTP_COOKIE names a member by a hash of its address, port and pool, so a cookie is good on every host.
+ */
+function persistenceLines(backend: Backend): string[] {
+  const persistence = persists(backend);
+  const table = `table ${TABLES}/${backend.pool.id}`;
+  switch (persistence?.type) {
+    case undefined:
+      return [];
+    case 'SOURCE_IP':
+      return [`stick on src ${table}`];
+    case 'HTTP_COOKIE':
+      return [`cookie ${COOKIE} insert indirect nocache dynamic`, `dynamic-cookie-key ${cookieKey(backend)}`];
+    case 'APP_COOKIE': {
+      const { cookieName } = persistence;
+      return [`stick match req.cook(${cookieName}) ${table}`, `stick store-response res.cook(${cookieName}) ${table}`];
+    }
+  }
+}
+
+/** With what cookies of a backend's servers are made; undefined when they have none. */
+export function cookieKey(backend: Backend): string | undefined {
+  return persists(backend)?.type === 'HTTP_COOKIE' ? backend.pool.id : undefined;
+}
+
+/** Tables of what persistence must remember. */
+export function tableLines(backends: readonly Backend[]): string[] {
+  const lines = backends.flatMap((backend) => {
+    const type = persists(backend)?.type;
+    if (type !== 'SOURCE_IP' && type !== 'APP_COOKIE') return [];
+    // Of type ipv6, it takes IPv4 addresses, too.
+    const key = type === 'SOURCE_IP' ? 'ipv6' : `string len ${SESSION_NAME_SIZE}`;
+    return [`table ${backend.pool.id} type ${key} size ${TABLE_SIZE}`];
+  });
+  return [...new Set(lines)];
+}

@@ -1,0 +1,51 @@
+/** Health monitors in HAProxy's words. */
+import type { HealthMonitor, HttpCheck, Pool } from '../model/types.ts';
+
+/** Whether HAProxy asks for the health of the pool's members. */
+export const isMonitored = ({ healthMonitor }: Pool): boolean => healthMonitor?.adminStateUp === true;
+
+/**
+ * What a server of a monitored pool has. A probe is sent each `delay`; `max_retries` successes bring a member up that was
+ * down, `max_retries_down` failures bring it down.
+ */
+export function checkKeywords({ healthMonitor: monitor }: Pool): string[] {
+  if (!monitor?.adminStateUp) return [];
+  const { delaySeconds, maxRetries, maxRetriesDown, type } = monitor;
+  const overTls = type === 'HTTPS' ? ['check-ssl verify none'] : [];
+  return [`check inter ${delaySeconds}s rise ${maxRetries} fall ${maxRetriesDown}`, ...overTls];
+}
+
+/** What the backend of a monitored pool has. */
+export function checkLines({ healthMonitor: monitor }: Pool): string[] {
+  if (!monitor?.adminStateUp) return [];
+  return [`timeout check ${monitor.timeoutSeconds}s`, ...probeLines(monitor)];
+}
+
+/** The model refuses PING and UDP-CONNECT for balancers outside the switch. */
+function probeLines({ type, http }: HealthMonitor): string[] {
+  switch (type) {
+    case 'HTTP':
+    case 'HTTPS':
+      return httpLines(http);
+    case 'TLS-HELLO':
+      return ['option ssl-hello-chk'];
+    case 'TCP':
+    case 'PING':
+    case 'UDP-CONNECT':
+      return [];
+    default:
+      return type satisfies never;
+  }
+}
+
+function httpLines({ method, urlPath, expectedCodes, version, domainName }: HttpCheck): string[] {
+  const host = domainName === undefined ? '' : ` hdr Host ${quoted(domainName)}`;
+  return [
+    'option httpchk',
+    `http-check send meth ${method} uri ${quoted(urlPath)} ver HTTP/${version}${host}`,
+    `http-check expect status ${expectedCodes}`,
+  ];
+}
+
+/** A word of the configuration file, whatever is in it. */
+const quoted = (text: string): string => `"${text.replaceAll(/["\\$]/g, '\\$&')}"`;
