@@ -29,7 +29,7 @@ defaults
   timeout client 24h
 
 frontend name
-${addresses.map((address) => `  bind ${endpoint(address, port)}\n`).join('')}  http-request return status 200 content-type text/plain string ${quoted(`${name}\n`)}
+${addresses.map((address) => `  bind ${endpoint(address, port)}\n`).join('')}  http-request return status 200 content-type text/plain string ${name}\\n
 `;
   const version = createHash('sha256').update(render('')).digest('hex').slice(0, 16);
   return { text: render(version), version, servers: [] };
@@ -37,12 +37,3 @@ ${addresses.map((address) => `  bind ${endpoint(address, port)}\n`).join('')}  h
 
 const endpoint = (address: string, port: number): string =>
   familyOf(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
-
-/** One word of a configuration, whatever is in it. */
-const quoted = (text: string): string =>
-  [...Buffer.from(text)]
-    .map((byte) => {
-      const character = String.fromCharCode(byte);
-      return /[\w.-]/.test(character) ? character : `\\x${byte.toString(16).padStart(2, '0')}`;
-    })
-    .join('');

@@ -43,8 +43,8 @@ export function planMachine(
     readonly surroundings: Pick<ProxySurroundings, 'statsSocket' | 'chroot' | 'maxFiles'>;
   },
 ): SandboxPlan {
-  const { id, mac, owner, network, addresses, servePort, vcpus, memoryMib, image } = machine;
-  const ids = { 'iface-id': id, 'attached-mac': mac, 'vm-id': id, 'hostlb-host': hostName };
+  const { id, name, mac, owner, network, addresses, servePort, vcpus, memoryMib, image } = machine;
+  const ids = { 'iface-id': id, 'attached-mac': mac, 'vm-id': id, 'hostlb-vm': name, 'hostlb-host': hostName };
   return {
     names,
     externalIds: owner === '' ? ids : { ...ids, 'hostlb-owner': owner },

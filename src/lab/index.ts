@@ -13,6 +13,7 @@ import { packaged } from '../util/paths.ts';
 import { hostIn, type LabContext, present, switchOf, vmIn, withHost } from './context.ts';
 import { LabError } from './errors.ts';
 import { bringUp, takeDown, type UpOptions } from './lifecycle.ts';
+import { machineNamespace } from './machines.ts';
 import { checkName, defaultLabName, hostNamespace, type LabPaths, labPaths, RUN_ROOT, vmNamespace } from './names.ts';
 import { inside } from './process.ts';
 import { agentName, CONTROLLER, startService, stopService } from './services.ts';
@@ -76,7 +77,7 @@ export interface Lab {
   removeVm(name: string): Promise<void>;
   /** Keeps MAC, addresses, processes and open connections. */
   moveVm(name: string, host: string): Promise<VmRecord>;
-  /** Runs a command in a VM, or on a host, where Open vSwitch's tools mean that host's. A failing command is no error. */
+  /** Runs a command in a VM (of the lab or an agent's, unless of kind vm), or on a host, where Open vSwitch's tools mean that host's. A failing command is no error. */
   exec(name: string, command: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   /** The same for `spawn`, where the caller wants the streams. */
   command(name: string, command: readonly string[]): LabCommand;
@@ -131,7 +132,9 @@ export function createLab({ name = defaultLabName(), root = RUN_ROOT, program }:
   const command = (target: string, words: readonly string[]): LabCommand => {
     const now = current();
     const onHost = now.hosts.some((candidate) => candidate.name === target);
-    const namespace = onHost ? hostNamespace(name, target) : vmNamespace(name, vmIn(now, target).name);
+    const isVm = now.vms.some((candidate) => candidate.name === target);
+    const machine = onHost || isVm ? undefined : machineNamespace(context, target);
+    const namespace = onHost ? hostNamespace(name, target) : (machine ?? vmNamespace(name, vmIn(now, target).name));
     const [file, args] = inside(namespace, words[0]!, words.slice(1));
     return { file, args, env: onHost ? switchOf(context, target).env : {} };
   };

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { checkAddresses, nextFree, withPrefix } from './addresses.ts';
 import { hostIn, type LabContext, present, switchOf, vmIn, withHost } from './context.ts';
+import { machineAddresses, neighboursOf } from './controller-knowledge.ts';
 import { LabError } from './errors.ts';
 import { checkName, hostNamespace, macOf, portName, vmIdOf, vmNamespace } from './names.ts';
 import { inside, kill, pidsIn } from './process.ts';
@@ -19,8 +20,12 @@ function networkIn(state: LabState, name: string | undefined): LabNetwork {
   throw new LabError('not_found', `no network "${name}" in lab ${state.lab}: there are ${names}`);
 }
 
-/** Fills in what a request leaves open. Throws where it cannot be had. */
-export function resolveVm(state: LabState, request: VmRequest): VmRecord {
+/** Fills in what a request leaves open; `machines` are addresses that are taken beside those of the lab's VMs. Throws where it cannot be had. */
+export function resolveVm(
+  state: LabState,
+  request: VmRequest,
+  machines: ReadonlyMap<string, string> = new Map(),
+): VmRecord {
   const name = checkName('VM', request.name);
   if ([...state.vms, ...state.hosts].some((other) => other.name === name)) {
     throw new LabError('exists', `VM ${name}: lab ${state.lab} has a VM or host of that name`);
@@ -34,7 +39,10 @@ export function resolveVm(state: LabState, request: VmRequest): VmRecord {
   if (twin !== undefined)
     throw new LabError('exists', `VM ${name}: VM ${twin.name} has MAC ${mac}; choose another with --mac`);
   const neighbours = state.vms.filter((other) => other.network === network.name);
-  const taken = new Map(neighbours.flatMap((other) => other.ips.map((ip) => [ip, other.name] as const)));
+  const taken = new Map([
+    ...machines,
+    ...neighbours.flatMap((other) => other.ips.map((ip) => [ip, other.name] as const)),
+  ]);
   const ips = request.ips === undefined ? nextFree(network, taken) : checkAddresses(network, request.ips, taken);
   const { host, owner, serve } = request;
   const optional = { ...(owner === undefined ? {} : { owner }), ...(serve === undefined ? {} : { serve }) };
@@ -87,8 +95,10 @@ const without = (state: LabState, name: string): LabState => ({
 export async function addVm(context: LabContext, request: VmRequest): Promise<VmRecord> {
   const { lab, state } = context;
   const hostSwitch = switchOf(context, request.host);
+  const before = present(context);
+  const machines = await machineAddresses(before, networkIn(before, request.network).name);
   const { vms, networks } = state.update((current) => {
-    const vm = resolveVm(current, request);
+    const vm = resolveVm(current, request, machines);
     requireRunning(vm.host, hostSwitch);
     return { ...current, vms: [...current.vms, vm] };
   });
@@ -98,7 +108,9 @@ export async function addVm(context: LabContext, request: VmRequest): Promise<Vm
     const port = portName(vm.name);
     const addresses = vm.ips.map((ip) => withPrefix(network, ip));
     const namespace = vmNamespace(lab, vm.name);
-    await createVmNetwork({ namespace, hostNamespace: hostNamespace(lab, vm.host), port, mac: vm.mac, addresses });
+    const neighbours = await neighboursOf(before, vm);
+    const made = { namespace, hostNamespace: hostNamespace(lab, vm.host), port, mac: vm.mac, addresses, neighbours };
+    await createVmNetwork(made);
     // A server that answers before its port is plugged in disturbs nobody, and starting it takes longest.
     const served = vm.serve === undefined ? undefined : startServer(context, vm, vm.serve);
     const plugged = hostSwitch.plug(plugOf(vm, network)).then(() => hostSwitch.announce({ port, ...vm }));

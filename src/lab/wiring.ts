@@ -7,6 +7,7 @@
  * Hosts and segment have no IPv6 of their own, so that nothing but what is plugged in speaks on a wire.
  */
 import { readdirSync } from 'node:fs';
+import type { Neighbour } from './controller-knowledge.ts';
 import { LabError } from './errors.ts';
 import { namespaceFile } from './names.ts';
 import { inside, run } from './process.ts';
@@ -70,10 +71,13 @@ export interface VmNetwork {
   readonly mac: string;
   /** With prefix lengths. */
   readonly addresses: readonly string[];
+  /** Permanent entries. */
+  readonly neighbours: readonly Neighbour[];
 }
 
 /** Makes a VM's namespace with its interface `eth0`, whose other end is `port` in the host's namespace. */
-export async function createVmNetwork({ namespace, hostNamespace, port, mac, addresses }: VmNetwork): Promise<void> {
+export async function createVmNetwork(network: VmNetwork): Promise<void> {
+  const { namespace, hostNamespace, port, mac, addresses, neighbours } = network;
   await ip([
     `netns add ${namespace}`,
     `link add ${port} netns ${hostNamespace} type veth peer name eth0 netns ${namespace} address ${mac}`,
@@ -87,6 +91,7 @@ export async function createVmNetwork({ namespace, hostNamespace, port, mac, add
         'link set eth0 addrgenmode none up',
         ...addresses.map((address) => `addr add ${address} dev eth0${address.includes(':') ? ' nodad' : ''}`),
         `addr add ${linkLocal(mac)}/64 dev eth0 nodad`,
+        ...neighbours.map((entry) => `neigh replace ${entry.address} lladdr ${entry.mac} dev eth0 nud permanent`),
       ],
       { namespace },
     ),
