@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ModelError } from '../../src/model/errors.ts';
-import type { LoadBalancer, Model } from '../../src/model/types.ts';
+import type { LoadBalancer, Model, Observation } from '../../src/model/types.ts';
 import type { ModelChange, Store } from '../../src/store/index.ts';
 import { expectSameAsScratch, type Fixture, startFixture } from './fixture.ts';
 
@@ -12,6 +12,8 @@ const at = <T>(list: readonly T[], pick: number): T | undefined => list[pick % l
 const balancers = (store: Store): readonly LoadBalancer[] => [...store.model.loadBalancers.values()];
 const pools = (store: Store) => balancers(store).flatMap((one) => one.pools);
 const listeners = (store: Store) => balancers(store).flatMap((one) => one.listeners);
+const machines = (store: Store) => [...store.model.virtualMachines.values()];
+const flavors = (store: Store) => [...store.model.flavors.values()];
 const address = (value: number) => `10.0.1.${1 + (value % 20)}`;
 
 const ACTIONS = {
@@ -35,6 +37,63 @@ const ACTIONS = {
       listeners: [{ protocol: 'TCP', protocolPort: 80, defaultPool: { algorithm: 'SOURCE_IP' } }],
       pools: [{ algorithm: 'SOURCE_IP', members: [{ address: address(pick), protocolPort: 1 }] }],
     }),
+  createOutside: (store: Store, pick: number, value: number) =>
+    store.createLoadBalancer({
+      network: 'blue',
+      vips: [],
+      placement: value % 2 === 0 ? 'namespace' : 'container',
+      flavor: value % 4 === 0 ? at(flavors(store), pick)?.id : undefined,
+      listeners: [{ protocol: 'HTTP', protocolPort: 80, insertHeaders: { 'X-Forwarded-For': 'true' } }],
+      pools: [
+        {
+          algorithm: 'LEAST_CONNECTIONS',
+          sessionPersistence: { type: 'SOURCE_IP' },
+          healthMonitor: { type: 'TCP', delaySeconds: 1, timeoutSeconds: 1, maxRetries: 1 },
+          members: [{ address: address(pick), protocolPort: 1, backup: value % 2 === 0 }],
+        },
+      ],
+    }),
+  updateListener: (store: Store, pick: number, value: number) =>
+    store.updateListener(at(listeners(store), pick)?.id ?? '', {
+      connectionLimit: value % 3,
+      timeouts: { clientDataMs: value % 4 },
+      allowedCidrs: value % 2 === 0 ? ['10.0.0.0/8'] : [],
+    }),
+  createHealthMonitor: (store: Store, pick: number, value: number) =>
+    store.createHealthMonitor(at(pools(store), pick)?.id ?? '', {
+      ...{ type: 'HTTP', delaySeconds: 1 + (value % 9), timeoutSeconds: 1, maxRetries: 1 },
+    }),
+  updateHealthMonitor: (store: Store, pick: number, value: number) =>
+    store.updateHealthMonitor(monitor(store, pick), { maxRetries: 1 + (value % 3) }),
+  deleteHealthMonitor: (store: Store, pick: number) => store.deleteHealthMonitor(monitor(store, pick)),
+  createFlavorProfile: (store: Store, pick: number, value: number) =>
+    store.createFlavorProfile({
+      name: `p${pick % 3}`,
+      placement: value % 2 === 0 ? 'namespace' : 'container',
+      data: { vcpus: 1 + (value % 3) / 2 },
+    }),
+  updateFlavorProfile: (store: Store, pick: number, value: number) =>
+    store.updateFlavorProfile(`p${pick % 3}`, { name: `p${value % 3}` }),
+  deleteFlavorProfile: (store: Store, pick: number) => store.deleteFlavorProfile(`p${pick % 3}`),
+  createFlavor: (store: Store, pick: number, value: number) =>
+    store.createFlavor({ name: `f${pick % 3}`, profile: `p${value % 3}` }),
+  updateFlavor: (store: Store, pick: number, value: number) =>
+    store.updateFlavor(`f${pick % 3}`, { isDefault: value % 2 === 0, enabled: value % 3 !== 0 }),
+  deleteFlavor: (store: Store, pick: number) => store.deleteFlavor(`f${pick % 3}`),
+  createVirtualMachine: (store: Store, pick: number, value: number) =>
+    store.createVirtualMachine({
+      name: `m${pick % 5}`,
+      host: `h${value % 3}`,
+      network: 'blue',
+      owner: `t${value % 2}`,
+    }),
+  deleteVirtualMachine: (store: Store, pick: number) => store.deleteVirtualMachine(`m${pick % 5}`),
+  setVirtualMachineState: (store: Store, pick: number, value: number) =>
+    store.setVirtualMachineState(at(machines(store), pick)?.id ?? '', value % 2 === 0 ? 'ready' : 'failed'),
+  setVirtualMachineQuota: (store: Store, pick: number, value: number) =>
+    store.setVirtualMachineQuota(`t${pick % 4}`, value % 2 === 0 ? value % 5 : undefined),
+  setObservation: (store: Store, pick: number, value: number) =>
+    store.setObservation(at([...store.model.balancers.keys()], pick) ?? '', observation(value)),
   updateLoadBalancer: (store: Store, pick: number, value: number) =>
     store.updateLoadBalancer(at(balancers(store), pick)?.id ?? '', { name: `n${value % 3}` }),
   deleteLoadBalancer: (store: Store, pick: number) =>
@@ -76,7 +135,33 @@ const ACTIONS = {
     store.releaseAddresses(at([...store.model.hosts.keys()], pick) ?? '', [...store.model.networks.keys()][0]!),
 } as const;
 
-const MAPS = ['networks', 'hosts', 'ports', 'loadBalancers', 'balancers'] as const;
+function monitor(store: Store, pick: number): string {
+  return (
+    at(
+      pools(store).flatMap((pool) => pool.healthMonitor ?? []),
+      pick,
+    )?.id ?? ''
+  );
+}
+
+/** Some of three objects, with small numbers so that some do not change. */
+function observation(value: number): Observation {
+  const ids = [1, 2, 3].filter((n) => (value >> n) & 1).map((n) => `00000000-0000-4000-8000-00000000000${n}`);
+  const counters = (n: number) => ({
+    ...{ activeConnections: n, totalConnections: 1, bytesIn: 0, bytesOut: value % 2, requestErrors: 0 },
+  });
+  return {
+    memberHealth: Object.fromEntries(ids.map((id) => [id, value % 2 === 0 ? 'ONLINE' : 'ERROR'] as const)),
+    counters: Object.fromEntries(ids.map((id, n) => [id, counters(n)])),
+    base: Object.fromEntries(ids.slice(1).map((id) => [id, counters(0)])),
+    worker: `w${value % 2}`,
+  };
+}
+
+const MAPS = [
+  ...(['networks', 'hosts', 'ports', 'loadBalancers', 'balancers'] as const),
+  ...(['flavors', 'virtualMachines', 'observations'] as const),
+];
 
 /** What a change says must be exactly what differs by identity, and what is the same must be shared. */
 function expectHonest(change: ModelChange): void {
@@ -104,7 +189,7 @@ describe('any history', () => {
     let last: Model = store.model;
     const steps = fc.array(
       fc.tuple(fc.constantFrom(...(Object.keys(ACTIONS) as Step[0][])), fc.nat({ max: 1000 }), fc.nat({ max: 1000 })),
-      { minLength: 30, maxLength: 60 },
+      { minLength: 60, maxLength: 120 },
     );
     const problems: unknown[] = [];
     store.on('change', (change) => {
