@@ -1,0 +1,325 @@
+import { expect } from 'chai';
+import { LISTENER_DEFAULTS, POOL_DEFAULTS } from '../../src/model/defaults.ts';
+import type { ListenerPatch, ListenerSpec, MemberSpec, PoolPatch, PoolSpec } from '../../src/model/specs.ts';
+import type { LoadBalancer } from '../../src/model/types.ts';
+import {
+  draftListener,
+  draftLoadBalancer,
+  draftMembers,
+  draftPoolFor,
+  patchedListener,
+  patchedMember,
+  patchedPool,
+  poolContext,
+} from '../../src/model/validate.ts';
+import { listener, loadBalancer, member, modelOf, pool } from './fixtures.ts';
+import { expectModelError } from './model-error.ts';
+
+type Refusal = readonly [why: string, code: 'invalid' | 'conflict' | 'unsupported' | 'not-found', message: string];
+
+const tcpPool = pool('tcp');
+const httpPool = { ...pool('http'), protocol: 'HTTP' } as const;
+const proxyPool = { ...pool('proxy'), protocol: 'PROXY' } as const;
+const http = { ...listener(80), protocol: 'HTTP' } as const;
+const tcp = listener(81);
+const web = loadBalancer('web', {
+  placement: 'namespace',
+  listeners: [http, tcp],
+  pools: [tcpPool, httpPool, proxyPool],
+});
+const inSwitch = loadBalancer('flows', { vips: ['10.0.0.101'], listeners: [listener(80)], pools: [pool('p')] });
+const model = modelOf({ loadBalancers: [web, inSwitch] });
+
+const draft = (spec: Partial<ListenerSpec>, on: LoadBalancer = web) =>
+  draftListener(model, on, { protocol: 'HTTP', protocolPort: 8080, ...spec });
+const patch = (change: ListenerPatch, one = http as LoadBalancer['listeners'][number]) =>
+  patchedListener(model, { loadBalancer: web, listener: one }, change);
+const draftPool = (spec: Partial<PoolSpec>, on: LoadBalancer = web) =>
+  draftPoolFor(model, on, { algorithm: 'SOURCE_IP', ...spec }).pool;
+const patchPool = (change: PoolPatch, one: LoadBalancer['pools'][number] = httpPool) =>
+  patchedPool(poolContext(model, web), one, change);
+
+describe('HTTP listener rules', () => {
+  it('fills in defaults', () => {
+    const { protocol: _p, protocolPort: _pp, defaultPool: _d, ...rest } = draft({});
+    expect(rest).to.deep.equal(LISTENER_DEFAULTS);
+  });
+
+  it('takes headers as Octavia has them, and keeps those that are true', () => {
+    const insertHeaders = { 'X-Forwarded-Proto': 'True', 'X-Forwarded-For': 'true', 'X-Forwarded-Port': 'false' };
+    expect(draft({ insertHeaders }).insertHeaders).to.deep.equal(['X-Forwarded-For', 'X-Forwarded-Proto']);
+    expect(draft({ protocol: 'TCP', insertHeaders: {} }).insertHeaders).to.deep.equal([]);
+  });
+
+  it('merges time-outs into those that are', () => {
+    const slow = { ...http, timeouts: { ...http.timeouts, clientDataMs: 7 } };
+    expect(patch({ timeouts: { tcpInspectMs: 2_073_600_000 } }, slow).attributes.timeouts).to.deep.equal({
+      clientDataMs: 7,
+      memberConnectMs: 5_000,
+      memberDataMs: 50_000,
+      tcpInspectMs: 2_073_600_000,
+    });
+  });
+
+  it('takes CIDRs of the families of its VIPs, canonical and once', () => {
+    const allowedCidrs = ['10.0.0.0/8', '0.0.0.0/0', '10.0.0.0/8'];
+    expect(draft({ allowedCidrs }).allowedCidrs).to.deep.equal(['10.0.0.0/8', '0.0.0.0/0']);
+    const dual = { ...web, vips: ['10.0.0.100', 'fd00::100'] };
+    expect(draft({ allowedCidrs: ['FD00:0::/8'] }, dual).allowedCidrs).to.deep.equal(['fd00::/8']);
+  });
+
+  it('gives a pool of its own its own protocol', () => {
+    const { defaultPool } = draft({ defaultPool: { algorithm: 'SOURCE_IP' } });
+    expect(defaultPool?.pool.protocol).to.equal('HTTP');
+    const whole = draftLoadBalancer(model, {
+      ...{ network: 'blue', vips: [], placement: 'namespace' },
+      listeners: [{ protocol: 'HTTP', protocolPort: 1, defaultPool: { algorithm: 'SOURCE_IP' } }],
+    });
+    expect(whole.pools[0]!.protocol).to.equal('HTTP');
+  });
+
+  const accepted: readonly (readonly [string, Partial<ListenerSpec>])[] = [
+    ['HTTP with HTTP', { defaultPool: 'pool-http' }],
+    ['HTTP with PROXY', { defaultPool: 'pool-proxy' }],
+    ['TCP with TCP', { protocol: 'TCP', defaultPool: 'pool-tcp' }],
+    ['TCP with PROXY', { protocol: 'TCP', defaultPool: 'pool-proxy' }],
+    ['TCP with PROXYV2', { protocol: 'TCP', defaultPool: { protocol: 'PROXYV2', algorithm: 'SOURCE_IP' } }],
+  ];
+  for (const [what, spec] of accepted) it(`accepts ${what}`, () => expect(draft(spec).defaultPool).to.be.an('object'));
+
+  const mismatch = (of: string, on: string) =>
+    `Validation failure: The pool protocol '${of}' is invalid while the listener protocol is '${on}'.`;
+  const refused: readonly (readonly [...Refusal, () => unknown])[] = [
+    [
+      'TCP where HTTP is',
+      'conflict',
+      'protocol TCP and protocol_port 80',
+      () => draft({ protocol: 'TCP', protocolPort: 80 }),
+    ],
+    ['HTTP where TCP is', 'conflict', 'protocol HTTP and protocol_port 81', () => draft({ protocolPort: 81 })],
+    [
+      'one port twice in a new load balancer',
+      'conflict',
+      'protocol TCP and protocol_port 1',
+      () =>
+        draftLoadBalancer(model, {
+          ...{ network: 'blue', vips: [], placement: 'namespace' },
+          listeners: [
+            { protocol: 'HTTP', protocolPort: 1 },
+            { protocol: 'TCP', protocolPort: 1 },
+          ],
+        }),
+    ],
+    ['HTTP with TCP', 'invalid', mismatch('TCP', 'HTTP'), () => draft({ defaultPool: 'pool-tcp' })],
+    [
+      'TCP with HTTP',
+      'invalid',
+      mismatch('HTTP', 'TCP'),
+      () => draft({ protocol: 'TCP', defaultPool: { protocol: 'HTTP', algorithm: 'SOURCE_IP' } }),
+    ],
+    ['a change to such a pool', 'invalid', mismatch('HTTP', 'TCP'), () => patch({ defaultPoolId: 'pool-http' }, tcp)],
+    [
+      'a new pool for such a listener',
+      'invalid',
+      mismatch('TCP', 'HTTP'),
+      () => draftPoolFor(model, web, { protocol: 'TCP', algorithm: 'SOURCE_IP' }, 'listener-80'),
+    ],
+    [
+      'such a pool by name',
+      'invalid',
+      mismatch('TCP', 'HTTP'),
+      () =>
+        draftLoadBalancer(model, {
+          ...{ network: 'blue', vips: [], placement: 'namespace' },
+          pools: [{ name: 'p', algorithm: 'SOURCE_IP' }],
+          listeners: [{ protocol: 'HTTP', protocolPort: 1, defaultPool: 'p' }],
+        }),
+    ],
+    [
+      'headers of TCP',
+      'invalid',
+      'insert-headers is not a valid option for a TCP protocol listener.',
+      () => draft({ protocol: 'TCP', insertHeaders: { 'X-Forwarded-For': 'true' } }),
+    ],
+    [
+      'an unknown header',
+      'invalid',
+      'X-Real-IP is not a valid option',
+      () => draft({ insertHeaders: { 'X-Real-IP': 'true' } }),
+    ],
+    [
+      'a header that is neither',
+      'invalid',
+      'Value should be one of: true, false',
+      () => draft({ insertHeaders: { 'X-Forwarded-For': 'yes' } }),
+    ],
+    ['connection_limit -2', 'invalid', "connection_limit. Value: '-2'", () => draft({ connectionLimit: -2 })],
+    [
+      'a time-out of -1',
+      'invalid',
+      "timeout_member_data. Value: '-1'",
+      () => draft({ timeouts: { memberDataMs: -1 } }),
+    ],
+    ['a time-out beyond', 'invalid', 'timeout_client_data', () => patch({ timeouts: { clientDataMs: 2_073_600_001 } })],
+    ['no CIDR', 'invalid', 'is not a CIDR', () => draft({ allowedCidrs: ['10.0.0.1'] })],
+    ['a CIDR with more bits', 'invalid', 'the subnet is 10.0.0.0/24', () => draft({ allowedCidrs: ['10.0.0.1/24'] })],
+    [
+      'a CIDR of the other family',
+      'invalid',
+      'Validation failure: CIDR fd00::/8 IP version incompatible with all VIPs 10.0.0.100 IP version.',
+      () => patch({ allowedCidrs: ['10.0.0.0/8', 'fd00::/8'] }),
+    ],
+    [
+      'a 257th CIDR',
+      'conflict',
+      '257 are more than the limit of 256',
+      () => draft({ allowedCidrs: Array.from({ length: 257 }, () => '10.0.0.0/8') }),
+    ],
+  ];
+  for (const [why, code, message, run] of refused) it(`refuses ${why}`, () => expectModelError(run, { code, message }));
+});
+
+describe('rules of pools outside the switch', () => {
+  it('fills in defaults', () => {
+    const { algorithm: _a, members: _m, healthMonitor, ...rest } = draftPool({});
+    expect(rest).to.deep.equal(POOL_DEFAULTS);
+    expect(healthMonitor).to.equal(undefined);
+  });
+
+  it('takes persistence, locality and slow start, and lets go of persistence', () => {
+    const sessionPersistence = { type: 'APP_COOKIE', cookieName: 'JSESSIONID' } as const;
+    expect(draftPool({ protocol: 'HTTP', sessionPersistence }).sessionPersistence).to.deep.equal(sessionPersistence);
+    const sticky = { ...httpPool, sessionPersistence };
+    expect(patchPool({ name: 'n' }, sticky).sessionPersistence).to.equal(sessionPersistence);
+    expect(patchPool({ sessionPersistence: null }, sticky).sessionPersistence).to.equal(undefined);
+    expect(patchPool({ sessionPersistence: { type: 'HTTP_COOKIE' } }, sticky).sessionPersistence).to.deep.equal({
+      type: 'HTTP_COOKIE',
+      cookieName: undefined,
+    });
+    expect(draftPool({ sessionPersistence: { type: 'SOURCE_IP' } }).sessionPersistence?.type).to.equal('SOURCE_IP');
+    expect(patchPool({ locality: 'prefer', localityFactor: 256, slowStartSeconds: 3600 })).to.include({
+      locality: 'prefer',
+      localityFactor: 256,
+      slowStartSeconds: 3600,
+    });
+  });
+
+  const cookie = (cookieName: string | undefined, type: 'APP_COOKIE' | 'HTTP_COOKIE' = 'APP_COOKIE') => ({
+    protocol: 'HTTP' as const,
+    sessionPersistence: { type, cookieName },
+  });
+  const refused: readonly (readonly [...Refusal, Partial<PoolSpec>])[] = [
+    ['APP_COOKIE without a name', 'invalid', '"cookie_name" is required', cookie(undefined)],
+    ['a name with HTTP_COOKIE', 'invalid', '"cookie_name" can only be specified', cookie('c', 'HTTP_COOKIE')],
+    ['a name with a space', 'invalid', 'cookie_name', cookie('a b')],
+    ['a name with a line', 'invalid', 'cookie_name', cookie('a\nserver x')],
+    ['a name with a quote', 'invalid', 'Value should be the name of a cookie', cookie('a"b')],
+    [
+      'a cookie in a pool of TCP',
+      'invalid',
+      'session persistence of type HTTP_COOKIE needs a pool of protocol HTTP, not TCP',
+      { sessionPersistence: { type: 'HTTP_COOKIE' } },
+    ],
+    [
+      'an unknown type',
+      'invalid',
+      'Value should be one of: SOURCE_IP, HTTP_COOKIE, APP_COOKIE',
+      { sessionPersistence: { type: 'NONE' as 'SOURCE_IP' } },
+    ],
+    ['locality factor 0', 'invalid', "locality_factor. Value: '0'", { localityFactor: 0 }],
+    ['locality factor 257', 'invalid', "locality_factor. Value: '257'", { localityFactor: 257 }],
+    ['a slow start beyond', 'invalid', 'Value should be lower or equal to 3600', { slowStartSeconds: 3601 }],
+    ['an unknown protocol', 'invalid', 'protocol', { protocol: 'UDP' as 'TCP' }],
+  ];
+  for (const [why, code, message, spec] of refused) {
+    it(`refuses ${why}`, () => expectModelError(() => draftPool(spec), { code, message }));
+  }
+});
+
+describe('rules of members outside the switch', () => {
+  const context = poolContext(model, web);
+  const spec: MemberSpec = { address: '10.0.0.22', protocolPort: 80 };
+  const one = { ...member('10.0.0.21'), monitorAddress: '10.0.0.31', monitorPort: 8080 };
+
+  it('takes a place to ask for health, and lets go of it', () => {
+    const [drafted] = draftMembers(context, [{ ...spec, monitorAddress: 'FD00::1', monitorPort: 1, backup: true }], []);
+    expect(drafted).to.include({ monitorAddress: 'fd00::1', monitorPort: 1, backup: true });
+    expect(patchedMember(context, one, { backup: true })).to.include({
+      monitorAddress: '10.0.0.31',
+      monitorPort: 8080,
+      backup: true,
+    });
+    expect(patchedMember(context, one, { monitorAddress: null, monitorPort: null })).to.include({
+      monitorAddress: undefined,
+      monitorPort: undefined,
+    });
+  });
+
+  const refused: readonly (readonly [...Refusal, Partial<MemberSpec>])[] = [
+    ['monitor_port 0', 'invalid', "monitor_port. Value: '0'", { monitorPort: 0 }],
+    ['monitor_port 65536', 'invalid', "monitor_port. Value: '65536'", { monitorPort: 65_536 }],
+    ['no monitor address', 'invalid', "monitor_address. Value: 'x'", { monitorAddress: 'x' }],
+    [
+      'a monitor address outside',
+      'invalid',
+      'monitor address 10.9.0.1 lies in no subnet',
+      { monitorAddress: '10.9.0.1' },
+    ],
+    ['a VIP to ask for health', 'conflict', 'monitor address 10.0.0.100 is the VIP', { monitorAddress: '10.0.0.100' }],
+  ];
+  for (const [why, code, message, change] of refused) {
+    it(`refuses ${why}`, () => {
+      expectModelError(() => draftMembers(context, [{ ...spec, ...change }], []), { code, message });
+      expectModelError(() => patchedMember(context, one, change), { code, message });
+    });
+  }
+
+  it('keep their monitor address from becoming a VIP', () => {
+    const busy = modelOf({ loadBalancers: [{ ...web, pools: [{ ...tcpPool, members: [one] }] }] });
+    const claim = () => draftLoadBalancer(busy, { network: 'blue', vips: ['10.0.0.31'] });
+    expectModelError(claim, { code: 'conflict', message: 'VIP 10.0.0.31 in network blue is the address of a member' });
+  });
+});
+
+describe('what the switch does not serve', () => {
+  const [flows] = inSwitch.listeners;
+  const [itsPool] = inSwitch.pools;
+  const context = poolContext(model, inSwitch);
+  const onSwitch = (change: object) => draftLoadBalancer(model, { network: 'blue', vips: ['10.0.0.103'], ...change });
+  const tcpListener = { protocol: 'TCP', protocolPort: 8080 } as const;
+  const cases: readonly (readonly [option: string, run: () => unknown])[] = [
+    ['protocol HTTP', () => draft({}, inSwitch)],
+    ['connection_limit', () => draft({ ...tcpListener, connectionLimit: 5 }, inSwitch)],
+    ['timeouts', () => draft({ ...tcpListener, timeouts: { clientDataMs: 5 } }, inSwitch)],
+    ['allowed_cidrs', () => draft({ ...tcpListener, allowedCidrs: ['10.0.0.0/8'] }, inSwitch)],
+    [
+      'allowed_cidrs',
+      () => patchedListener(model, { loadBalancer: inSwitch, listener: flows! }, { allowedCidrs: ['10.0.0.0/8'] }),
+    ],
+    ['protocol PROXY', () => draftPool({ protocol: 'PROXY' }, inSwitch)],
+    ['lb_algorithm LEAST_CONNECTIONS', () => draftPool({ algorithm: 'LEAST_CONNECTIONS' }, inSwitch)],
+    ['locality prefer', () => draftPool({ locality: 'prefer' }, inSwitch)],
+    ['session_persistence SOURCE_IP', () => draftPool({ sessionPersistence: { type: 'SOURCE_IP' } }, inSwitch)],
+    ['slow_start', () => patchedPool(context, itsPool!, { slowStartSeconds: 1 })],
+    ['backup', () => draftMembers(context, [{ address: '10.0.0.22', protocolPort: 80, backup: true }], [])],
+    ['monitor_port', () => patchedMember(context, member('10.0.0.21'), { monitorPort: 80 })],
+    ['monitor_address', () => patchedMember(context, member('10.0.0.21'), { monitorAddress: '10.0.0.22' })],
+    ['until_ready switch', () => onSwitch({ untilReady: 'switch' })],
+  ];
+  for (const [option, run] of cases) {
+    it(`is refused: ${option}`, () =>
+      expectModelError(run, {
+        code: 'unsupported',
+        message: `Provider 'switch' does not support a requested option: ${option} (namespace, container, vm do)`,
+      }));
+  }
+
+  it('is all the rest: defaults that are given, and every lookup mode', () => {
+    for (const lookupMode of ['respond', 'announce', 'static'] as const) {
+      expect(onSwitch({ lookupMode, untilReady: 'hold', returnPath: 'balancer' })).to.include({ lookupMode });
+    }
+    const { timeouts, connectionLimit } = LISTENER_DEFAULTS;
+    const given = { ...tcpListener, timeouts, connectionLimit, insertHeaders: {}, allowedCidrs: [] };
+    expect(draft(given, inSwitch)).to.deep.include({ timeouts, connectionLimit });
+  });
+});
