@@ -121,6 +121,8 @@ export interface SeenFrame {
   readonly kind: 'arp' | 'icmpv6' | 'ip' | 'marker' | 'other';
   /** The address that the frame claims for a MAC: an ARP sender, or the target of an advertisement. */
   readonly claims: string | undefined;
+  /** The address whose MAC the frame asks for: the target of an ARP request or a solicitation. */
+  readonly asks: string | undefined;
   /** IP source address. */
   readonly source: string | undefined;
 }
@@ -142,17 +144,19 @@ export function readFrame(bytes: Buffer): SeenFrame {
   const at = tagged ? 18 : 14;
   const type = bytes.readUInt16BE(at - 2);
   const base = { from: macText(bytes.subarray(6, 12)), to: macText(bytes.subarray(0, 6)), bytes };
-  const none = { claims: undefined, source: undefined };
+  const none = { claims: undefined, asks: undefined, source: undefined };
   if (type === MARKER) return { ...base, ...none, kind: 'marker' };
   if (type === ETH_ARP) {
     const sender = addressText(bytes.subarray(at + 14, at + 18));
-    return { ...base, kind: 'arp', claims: sender === '0.0.0.0' ? undefined : sender, source: undefined };
+    const asks = bytes[at + 7] === 1 ? addressText(bytes.subarray(at + 24, at + 28)) : undefined;
+    return { ...base, kind: 'arp', claims: sender === '0.0.0.0' ? undefined : sender, asks, source: undefined };
   }
   if (type === ETH_IPV4) return { ...base, ...none, kind: 'ip', source: addressText(bytes.subarray(at + 12, at + 16)) };
   if (type !== ETH_IPV6) return { ...base, ...none, kind: 'other' };
   const source = addressText(bytes.subarray(at + 8, at + 24));
   if (bytes[at + 6] !== ICMPV6) return { ...base, ...none, kind: 'ip', source };
   const icmp = at + 40;
-  const claims = bytes[icmp] === 136 ? addressText(bytes.subarray(icmp + 8, icmp + 24)) : undefined;
-  return { ...base, kind: 'icmpv6', claims, source };
+  const target = (type: number) =>
+    bytes[icmp] === type ? addressText(bytes.subarray(icmp + 8, icmp + 24)) : undefined;
+  return { ...base, kind: 'icmpv6', claims: target(136), asks: target(135), source };
 }
