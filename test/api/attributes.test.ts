@@ -120,7 +120,11 @@ describe('API: attributes that balancers outside the switch serve', () => {
         [{ insert_headers: { 'X-Colour': 'true' } }, 400, /X-Colour/],
         [{ insert_headers: { 'X-Forwarded-For': 'maybe' } }, 400, /insert_headers\.X-Forwarded-For\. Value: 'maybe'/],
         [{ insert_headers: 'all' }, 400, /insert_headers\. Value: 'all'/],
-        [{ protocol: 'TCP', insert_headers: { 'X-Forwarded-For': 'true' } }, 400, /^insert-headers is not a valid option/],
+        [
+          { protocol: 'TCP', insert_headers: { 'X-Forwarded-For': 'true' } },
+          400,
+          /^insert-headers is not a valid option/,
+        ],
         [{ default_pool: { protocol: 'TCP', lb_algorithm: 'SOURCE_IP' } }, 400, /protocol 'TCP' is invalid while/],
       ];
       for (const [listener, status, text] of rows) {

@@ -32,6 +32,9 @@ describe('API: discovery, lists and what is no request', () => {
           'lbaas/loadbalancers',
           'lbaas/listeners',
           'lbaas/pools',
+          'lbaas/healthmonitors',
+          'lbaas/flavors',
+          'lbaas/flavorprofiles',
           'lbaas/providers',
           'networks',
           'subnets',
@@ -238,7 +241,9 @@ describe('API: discovery, lists and what is no request', () => {
     it('of any shape is answered with a fault, never with an internal error', async () => {
       const { generation } = api.store.model;
       const path = fc.constantFrom(
-        ...[LBS, '/v2.0/lbaas/listeners', '/v2.0/lbaas/pools'].map((url) => `POST ${url}`),
+        ...['loadbalancers', 'listeners', 'pools', 'healthmonitors', 'flavors', 'flavorprofiles'].map(
+          (plural) => `POST /v2.0/lbaas/${plural}`,
+        ),
         ...['/v1/networks/x', '/v1/hosts/x', '/v1/apply'].map((url) => `PUT ${url}`),
       );
       const keys = [
@@ -253,6 +258,7 @@ describe('API: discovery, lists and what is no request', () => {
         'pools',
         'members',
         'default_pool',
+        ...['healthmonitor', 'session_persistence', 'insert_headers', 'flavor', 'flavorprofile', 'flavor_data'],
         'name',
         'protocol',
         'vip_network_id',

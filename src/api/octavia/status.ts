@@ -73,11 +73,11 @@ export function listenerOperating(listener: Listener, health: Health): Operating
 /** Drained and switched-off members say nothing about the pool. */
 export function poolOperating(pool: Pool, health: Health): OperatingStatus {
   if (!health.served || !pool.adminStateUp) return 'OFFLINE';
-  const members = pool.members.map((member) => memberOperating(member, pool, health));
-  const inUse = members.filter((status) => status !== 'OFFLINE' && status !== 'DRAINING');
-  if (inUse.length > 0 && inUse.every((status) => status === 'ERROR')) return 'ERROR';
-  if (inUse.some((status) => status === 'ERROR' || status === 'DEGRADED')) return 'DEGRADED';
-  return online(members.some((status) => status !== 'OFFLINE'));
+  const inUse = pool.members.filter((member) => member.adminStateUp && member.weight > 0);
+  const found = inUse.map((member) => memberOperating(member, pool, health));
+  if (found.length > 0 && found.every((status) => status === 'ERROR')) return 'ERROR';
+  if (found.some((status) => status === 'ERROR' || status === 'DEGRADED')) return 'DEGRADED';
+  return online(pool.members.some((member) => memberOperating(member, pool, health) !== 'OFFLINE'));
 }
 
 /** Summed up over the hosts. Before anybody serves it, only a monitor makes a difference, as in Octavia. */
