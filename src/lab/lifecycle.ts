@@ -4,7 +4,16 @@ import { type LabContext, switchOf } from './context.ts';
 import { LabError } from './errors.ts';
 import { hostNamespace, segmentNamespace, vmNamespace } from './names.ts';
 import { kill, pidsIn, pidsUsing, terminate } from './process.ts';
-import { agentService, controllerService, createLabApi, refuseTaken, servicePid, startService } from './services.ts';
+import { removeSandboxes, sandboxNames } from './sandboxes.ts';
+import {
+  agentDir,
+  agentService,
+  controllerService,
+  createLabApi,
+  refuseTaken,
+  servicePid,
+  startService,
+} from './services.ts';
 import type { LabState } from './state.ts';
 import type { Topology } from './topology.ts';
 import { addVm } from './vms.ts';
@@ -116,6 +125,8 @@ export async function takeDown({ lab, paths, state: file }: LabContext): Promise
   const doomed = await connectedNamespaces(named);
   const rest = (): number[] => [...new Set([...pidsIn(doomed), ...pidsUsing(paths.dir)])];
   for (let pids = rest(); pids.length > 0; pids = rest()) await kill(pids);
+  const hosts = state?.hosts ?? [];
+  await removeSandboxes(sandboxNames(hosts.map(({ name }) => agentDir(paths, name))));
   await deleteNamespaces(doomed);
   await rm(paths.dir, { recursive: true, force: true });
   return existed;

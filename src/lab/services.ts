@@ -35,13 +35,16 @@ export function controllerService(
   return { name: CONTROLLER, program: [...program, 'controller', ...options], log, pidFile };
 }
 
+/** Where the agent of a host keeps its files. */
+export const agentDir = (paths: LabPaths, host: string): string => `${paths.host(host)}/agent`;
+
 /** How the agent of a host is started: in the host's own network. */
 export function agentService({ program, paths }: ServiceInit, lab: string, host: string): ServiceRecord {
   const dir = paths.host(host);
   const log = `${dir}/agent.log`;
   const pidFile = `${dir}/agent.pid`;
   const remotes = ['--db', `unix:${paths.controllerDb}`, '--ovs', `unix:${dir}/db.sock`, '--bridge', BRIDGE];
-  const files = ['--run-dir', `${dir}/agent`, '--log-file', log, '--pid-file', pidFile];
+  const files = ['--run-dir', agentDir(paths, host), '--log-file', log, '--pid-file', pidFile];
   const namespace = hostNamespace(lab, host);
   return {
     name: agentName(host),
