@@ -1,0 +1,38 @@
+/** What agents' sandboxes have beside namespaces, processes and files: containers that podman knows, and cgroups. */
+import { existsSync, readdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { run } from './process.ts';
+
+/** As the agent marks its containers. */
+const LABEL = 'hostlb.sandbox';
+/** Where the agent makes its cgroups, of version 1 or 2. */
+const CGROUPS = ['/sys/fs/cgroup/hostlb', '/sys/fs/cgroup/cpu/hostlb', '/sys/fs/cgroup/memory/hostlb'];
+const containerList = z.array(z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()) }));
+
+/** Names of the sandboxes whose folders are in these run directories of agents: each has one as long as anything of it is there. */
+export function sandboxNames(runDirs: readonly string[]): ReadonlySet<string> {
+  const present = runDirs.filter((dir) => existsSync(dir));
+  return new Set(present.flatMap((dir) => readdirSync(dir)).filter((name) => name.startsWith('hlb')));
+}
+
+/** Removes the containers and cgroups of sandboxes whose processes have been killed. */
+export async function removeSandboxes(names: ReadonlySet<string>): Promise<void> {
+  if (names.size === 0) return;
+  const ids = await containers(names);
+  if (ids.length > 0) await run('podman', ['rm', '--force', '--time', '0', ...ids]);
+  for (const group of CGROUPS) {
+    if (!existsSync(group)) continue;
+    for (const name of readdirSync(group)) if (names.has(name)) rmdirSync(join(group, name));
+    const isEmpty = !readdirSync(group, { withFileTypes: true }).some((entry) => entry.isDirectory());
+    if (isEmpty) rmdirSync(group);
+  }
+}
+
+async function containers(names: ReadonlySet<string>): Promise<string[]> {
+  const list = ['ps', '--all', '--no-trunc', '--filter', `label=${LABEL}`, '--format', 'json'];
+  // Without podman there is no container of ours.
+  const text = await run('podman', list).catch(() => '[]');
+  const found = containerList.parse(JSON.parse(text));
+  return found.filter(({ Labels }) => names.has(Labels[LABEL] ?? '')).map(({ Id }) => Id);
+}
