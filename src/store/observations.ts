@@ -67,15 +67,14 @@ export function observationChanges(rowId: string, before: Observation, after: Ob
 }
 
 function countersById(stored: Numbers, previous: CountersById | undefined): CountersById {
-  const byId: Record<string, { -readonly [K in keyof Counters]: number }> = {};
+  const byId = new Map<string, Counters>();
   for (const [key, value] of Object.entries(stored)) {
     const [id = '', name = ''] = key.split(' ');
     const counter = COUNTER_OF.get(name);
     if (counter === undefined) continue;
-    byId[id] ??= { ...ZERO };
-    byId[id][counter] = value;
+    byId.set(id, { ...(byId.get(id) ?? ZERO), [counter]: value });
   }
-  const shared = Object.entries(byId).map(([id, counters]) => [id, share<Counters>(previous?.[id], counters)]);
+  const shared = [...byId].map(([id, counters]) => [id, share<Counters>(previous?.[id], counters)]);
   return share(previous, Object.fromEntries(shared) as CountersById);
 }
 

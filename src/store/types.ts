@@ -105,7 +105,7 @@ export interface Store {
   updateFlavor(idOrName: string, patch: FlavorPatch): Promise<Written>;
   deleteFlavor(idOrName: string): Promise<Written>;
 
-  /** Has the agent of a host make a machine. Throws ModelError('conflict') when the owner's quota is met. */
+  /** Has the agent of a host make a machine. Throws ModelError('over-quota') when the owner has as many as it may. */
   createVirtualMachine(spec: VirtualMachineSpec): Promise<Written>;
   deleteVirtualMachine(idOrName: string): Promise<Written>;
   /** How many virtual machines the owner may have; undefined = LIMITS.virtualMachinesPerOwner. */
