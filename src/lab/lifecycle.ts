@@ -5,15 +5,7 @@ import { LabError } from './errors.ts';
 import { hostNamespace, segmentNamespace, vmNamespace } from './names.ts';
 import { kill, pidsIn, pidsUsing, terminate } from './process.ts';
 import { removeSandboxes, sandboxNames } from './sandboxes.ts';
-import {
-  agentDir,
-  agentService,
-  controllerService,
-  createLabApi,
-  refuseTaken,
-  servicePid,
-  startService,
-} from './services.ts';
+import { agentService, controllerService, createLabApi, refuseTaken, servicePid, startService } from './services.ts';
 import type { LabState } from './state.ts';
 import type { Topology } from './topology.ts';
 import { addVm } from './vms.ts';
@@ -34,6 +26,8 @@ export interface UpOptions {
   readonly api?: string | undefined;
   /** Further words for `hostlb controller`, as `['--linger', '1']`. */
   readonly controllerOptions?: readonly string[];
+  /** Further words for each `hostlb agent`. */
+  readonly agentOptions?: readonly string[];
   /** Gives up and removes everything made. */
   readonly signal?: AbortSignal;
 }
@@ -41,12 +35,13 @@ export interface UpOptions {
 const DEFAULT_API = '127.0.0.1:9876';
 const STOP_MS = 5000;
 
-function initialState(context: LabContext, { topology, bare, api, controllerOptions = [] }: UpOptions): LabState {
+function initialState(context: LabContext, options: UpOptions): LabState {
+  const { topology, bare, api, controllerOptions = [], agentOptions = [] } = options;
   const { lab } = context;
   const hosts = topology.hosts.map(({ name }) => ({ name, stalePorts: [] }));
   const state = { lab, hosts, networks: topology.networks, vms: [], services: [] };
   if (bare) return state;
-  const agents = hosts.map(({ name }) => agentService(context, lab, name));
+  const agents = hosts.map(({ name }) => agentService(context, { lab, host: name, more: agentOptions }));
   const controller = controllerService(context, { api: api ?? DEFAULT_API, more: controllerOptions });
   return { ...state, api: api ?? DEFAULT_API, services: [controller, ...agents] };
 }
@@ -125,8 +120,7 @@ export async function takeDown({ lab, paths, state: file }: LabContext): Promise
   const doomed = await connectedNamespaces(named);
   const rest = (): number[] => [...new Set([...pidsIn(doomed), ...pidsUsing(paths.dir)])];
   for (let pids = rest(); pids.length > 0; pids = rest()) await kill(pids);
-  const hosts = state?.hosts ?? [];
-  await removeSandboxes(sandboxNames(hosts.map(({ name }) => agentDir(paths, name))));
+  await removeSandboxes(sandboxNames(paths));
   await deleteNamespaces(doomed);
   await rm(paths.dir, { recursive: true, force: true });
   return existed;

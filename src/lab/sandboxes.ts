@@ -2,7 +2,9 @@
 import { existsSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { LabPaths } from './names.ts';
 import { run } from './process.ts';
+import { agentDir } from './services.ts';
 
 /** As the agent marks its containers. */
 const LABEL = 'hostlb.sandbox';
@@ -10,10 +12,11 @@ const LABEL = 'hostlb.sandbox';
 const CGROUPS = ['/sys/fs/cgroup/hostlb', '/sys/fs/cgroup/cpu/hostlb', '/sys/fs/cgroup/memory/hostlb'];
 const containerList = z.array(z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()) }));
 
-/** Names of the sandboxes whose folders are in these run directories of agents: each has one as long as anything of it is there. */
-export function sandboxNames(runDirs: readonly string[]): ReadonlySet<string> {
-  const present = runDirs.filter((dir) => existsSync(dir));
-  return new Set(present.flatMap((dir) => readdirSync(dir)).filter((name) => name.startsWith('hlb')));
+/** Names of the sandboxes of a lab's agents, by their folders: each has one as long as anything of it is there. */
+export function sandboxNames(paths: LabPaths): ReadonlySet<string> {
+  const folders = existsSync(paths.dir) ? readdirSync(paths.dir) : [];
+  const runDirs = folders.map((name) => agentDir(paths, name)).filter((dir) => existsSync(dir));
+  return new Set(runDirs.flatMap((dir) => readdirSync(dir)).filter((name) => name.startsWith('hlb')));
 }
 
 /** Removes the containers and cgroups of sandboxes whose processes have been killed. */

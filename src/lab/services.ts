@@ -38,8 +38,11 @@ export function controllerService(
 /** Where the agent of a host keeps its files. */
 export const agentDir = (paths: LabPaths, host: string): string => `${paths.host(host)}/agent`;
 
-/** How the agent of a host is started: in the host's own network. */
-export function agentService({ program, paths }: ServiceInit, lab: string, host: string): ServiceRecord {
+/** How the agent of a host is started: in the host's own network. `more` are further words for its command. */
+export function agentService(
+  { program, paths }: ServiceInit,
+  { lab, host, more }: { readonly lab: string; readonly host: string; readonly more: readonly string[] },
+): ServiceRecord {
   const dir = paths.host(host);
   const log = `${dir}/agent.log`;
   const pidFile = `${dir}/agent.pid`;
@@ -48,7 +51,7 @@ export function agentService({ program, paths }: ServiceInit, lab: string, host:
   const namespace = hostNamespace(lab, host);
   return {
     name: agentName(host),
-    program: [...program, 'agent', '--host', host, ...remotes, ...files],
+    program: [...program, 'agent', '--host', host, ...remotes, ...files, '--libvirt', 'own', ...more],
     namespace,
     log,
     pidFile,

@@ -79,7 +79,7 @@ describe('CLI: virtual machines', () => {
       1,
       'hostlb: after 0.05 s the change is saved but VM s1 on h1 is pending\n',
     ]);
-    const [{ id }] = [...api.store.model.virtualMachines.values()] as [{ id: string }];
+    const id = [...api.store.model.virtualMachines.keys()][0]!;
     await api.store.setVirtualMachineState(id, 'failed', 'no image');
     api.view.seen = [clientPort({ ifaceId: id, host: 'h1', network })];
     expect(await fails('vm delete s1 --wait --timeout 0.05')).to.deep.equal([
