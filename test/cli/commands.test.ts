@@ -119,7 +119,7 @@ describe('CLI: commands over the API', () => {
     expect(await ok('network show blue')).to.equal(
       `id              ${network.id}\nname            blue\nvlan            0\nsubnets         10.0.0.0/24, fd00::/64\nbalancer_range  10.0.0.240-10.0.0.250\n`,
     );
-    expect(await ok('balancer list')).to.equal('LOAD BALANCER  HOST  PLACEMENT  STATE  SINCE  ID  ERROR\n');
+    expect(await ok('balancer list')).to.equal('LOAD BALANCER  HOST  PLACEMENT  STATE  SINCE  ID  MEMBERS  REASON\n');
   });
 
   it('prints YAML that says the same as JSON', async () => {
