@@ -7,7 +7,7 @@ closure() {
   while [ "${#frontier[@]}" -gt 0 ]; do
     # Of alternatives (marked with |) the first.
     mapfile -t found < <(apt-cache depends --important "${frontier[@]}" |
-      awk '/Depends: / { if (!isOther && $2 ~ /^lib/) print $2; isOther = /\|/ }' | sort -u)
+      awk '/Depends: / { if (!isOther && $2 ~ /^(lib|zlib)/) print $2; isOther = /\|/ }' | sort -u)
     mapfile -t frontier < <(comm -23 <(printf '%s\n' "${found[@]}") <(printf '%s\n' "${names[@]}" | sort -u) | grep .)
     names+=("${frontier[@]}")
   done
@@ -46,11 +46,14 @@ unpack() {
 
 # Copies the program $3 and the libraries that it loads from the root $1 to the same places in the root $2.
 install_program() {
-  local from=$1 to=$2 program=$3 loader file listed
+  local from=$1 to=$2 program=$3 loader file listed foreign
   loader=$(cd "$from" && echo lib*/ld-linux*.so.*)
   listed=$("$from/$loader" --inhibit-cache --library-path "$(printf '%s:' "$from"/lib/*-linux-gnu "$from"/usr/lib/*-linux-gnu)" \
     --list "$from$program") || die "$program cannot be loaded with the libraries of its packages: $listed"
-  for file in "$program" $(awk -v root="$from" 'index($0, root) { sub(/.*=> /, ""); print substr($1, length(root) + 1) }' <<< "$listed"); do
+  # What the packages lack, the loader finds on this machine.
+  foreign=$(awk -v root="$from/" '$2 == "=>" && index($3, root) != 1 { print $1 }' <<< "$listed")
+  [ -z "$foreign" ] || die "$program needs $foreign, which none of its packages has"
+  for file in "$program" $(awk -v root="$from" '$2 == "=>" { print substr($3, length(root) + 1) }' <<< "$listed"); do
     install -D "$from$file" "$to$file"
   done
   install -D "$from/$loader" "$to/$loader"

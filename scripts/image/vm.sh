@@ -1,7 +1,9 @@
-# Parts of build-image: kernel and initramfs of a virtual machine. Busybox, HAProxy, their libraries, drivers, init.
+# Parts of build-image: kernel and initramfs of a virtual machine. HAProxy, ip, ethtool, Busybox for the rest; drivers, init.
 
 # In the order in which they are loaded; each after those that it needs.
 drivers=(virtio_pci virtio_console virtio_net)
+# Busybox's own shell would take its own `ip` for ip.
+programs=(/usr/sbin/haproxy /bin/ip /sbin/ethtool /bin/dash)
 meta=linux-image-cloud-amd64
 
 build() {
@@ -9,7 +11,7 @@ build() {
   require cpio:cpio gzip:gzip modprobe:kmod depmod:kmod
   [ "$(dpkg --print-architecture)" = amd64 ] || die "the image of a virtual machine can be built on amd64 only"
   say "looks up packages"
-  mapfile -t packages < <(closure haproxy; versions busybox-static; [ -n "$kernel" ] || kernel_package)
+  mapfile -t packages < <(closure haproxy iproute2 ethtool dash; versions busybox-static; [ -n "$kernel" ] || kernel_package)
   stamp=$(fingerprint "${packages[@]}" "$(given_kernel)")
   if [ "$(cat "$output/version" 2>/dev/null)" = "$stamp" ] && [ -e "$output/vmlinuz" ] && [ -e "$output/initramfs" ]; then
     say "$output is up to date"
@@ -29,13 +31,13 @@ build() {
     version=$(kernel_version)
   fi
 
-  local root=$work/root applet
+  local root=$work/root name
   mkdir -p "$root"/{bin,dev,etc,lib/modules,proc,run,sys,tmp,var/empty}
-  install "$work/all/bin/busybox" "$root/bin/busybox"
-  for applet in $("$work/all/bin/busybox" --list); do [ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"; done
-  install_program "$work/all" "$root" /usr/sbin/haproxy
+  for name in "${programs[@]}"; do install_program "$work/all" "$root" "$name"; done
+  ln -s dash "$root/bin/sh"
   install "$parts/init" "$root/init"
-  install "$parts/answer" "$root/bin/answer"
+  install "$parts/answer" "$parts/say" "$work/all/bin/busybox" "$root/bin"
+  for name in $("$work/all/bin/busybox" --list); do [ -e "$root/bin/$name" ] || ln -s busybox "$root/bin/$name"; done
   install_drivers "$modules" "$version" "$root/lib/modules"
   echo "$stamp" > "$root/etc/hostlb-image"
 

@@ -7,8 +7,8 @@ const COMMAND_TIMEOUT_MS = 30_000;
 
 /** Machines of libvirt that are not defined in it: one that ends leaves nothing. All throw AgentError('command-failed'). */
 export interface Libvirt {
-  /** Starts a machine. */
-  create(xml: string): Promise<void>;
+  /** Starts the machine that the file describes. */
+  create(file: string): Promise<void>;
   /** Ends a machine at once; one that does not run is no error. */
   destroy(name: string): Promise<void>;
   /** What libvirt knows of a running machine; undefined when there is none of the name. */
@@ -25,9 +25,9 @@ export interface LibvirtInit {
 }
 
 export function createLibvirt({ uri, ready = async () => {} }: LibvirtInit): Libvirt {
-  const virsh = async (args: readonly string[], input?: string): Promise<string> => {
+  const virsh = async (args: readonly string[]): Promise<string> => {
     await ready();
-    return run('virsh', ['--quiet', '--connect', uri, ...args], input, COMMAND_TIMEOUT_MS).catch((cause: Error) => {
+    return run('virsh', ['--quiet', '--connect', uri, ...args], '', COMMAND_TIMEOUT_MS).catch((cause: Error) => {
       const said = cause.message.replace(/^virsh --quiet: /, '').replaceAll(/error: /g, '');
       throw new AgentError('command-failed', `libvirt at ${uri}, ${args[0]}: ${said}`, { cause });
     });
@@ -47,7 +47,7 @@ export function createLibvirt({ uri, ready = async () => {} }: LibvirtInit): Lib
     return lines.map((line) => line.trim()).filter((line) => line !== '');
   };
   return {
-    create: async (xml) => void (await virsh(['create', '/dev/stdin'], xml)),
+    create: async (file) => void (await virsh(['create', file])),
     destroy: async (name) => void (await unlessAbsent(name, () => virsh(['destroy', name]))),
     describe: (name) => unlessAbsent(name, () => virsh(['dumpxml', name])),
     names,

@@ -7,7 +7,7 @@
  *   switch ── tap hlbKEY-… ──────┘       DIR/console.log: what its kernel says
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { AgentError } from '../errors.ts';
@@ -173,7 +173,9 @@ function createParts({ names, ports, libvirt, lost, images, accelerate }: PartsI
     await rm(names.dir, { recursive: true, force: true });
     await mkdir(names.dir, { recursive: true, mode: 0o711 });
     await createTap(names, spec.mtu);
-    await libvirt.create(domainXml(spec));
+    const xml = join(names.dir, 'domain.xml');
+    await writeFile(xml, domainXml(spec));
+    await libvirt.create(xml);
     await connect(BOOT_TIMEOUT_MS).catch(async (cause: Error) => {
       const said = (await readFile(console, 'utf8').catch(() => '')).trim().slice(-200);
       throw new AgentError('no-answer', `${cause.message}${said === '' ? '' : `; its console says: ${said}`}`, {
