@@ -1,4 +1,5 @@
 /** Pools as backends of HAProxy. */
+import { LIMITS } from '../model/limits.ts';
 import type { Algorithm, Listener, Pool } from '../model/types.ts';
 import { checkLines } from './haproxy-checks.ts';
 
@@ -45,13 +46,16 @@ export function servicesOf(listeners: readonly Listener[]): Service[] {
 /** The pool's id in a backend's name. */
 export const poolIdOf = (backend: string): string => backend.replace(/\.\d+$/, '');
 
+/** A time-out of the model: 0 is none, which HAProxy has no word for. */
+export const duration = (ms: number): string => `${ms === 0 ? LIMITS.maxTimeoutMs : ms}ms`;
+
 /** The section without its servers. */
 export function backendLines(backend: Backend): string[] {
   const { pool, mode, connectMs, dataMs } = backend;
   return [
     `mode ${mode}`,
-    `timeout connect ${connectMs}ms`,
-    `timeout server ${dataMs}ms`,
+    `timeout connect ${duration(connectMs)}`,
+    `timeout server ${duration(dataMs)}`,
     ...BALANCE[pool.algorithm],
     ...persistenceLines(backend),
     ...checkLines(pool),

@@ -1,6 +1,6 @@
 /** Listeners as frontends of HAProxy. */
 import type { InsertHeader } from '../model/types.ts';
-import type { Service } from './haproxy-backend.ts';
+import { duration, type Service } from './haproxy-backend.ts';
 import { endpoint } from './haproxy-servers.ts';
 
 /** A line of the file has at most 64 words. */
@@ -19,7 +19,7 @@ export function frontendLines({ listener, backend }: Service, vips: readonly str
     ...vips.map((vip) => `bind ${endpoint(vip, protocolPort)}`),
     `mode ${backend.mode}`,
     ...(connectionLimit > 0 ? [`maxconn ${connectionLimit}`] : []),
-    `timeout client ${timeouts.clientDataMs}ms`,
+    `timeout client ${duration(timeouts.clientDataMs)}`,
     ...(timeouts.tcpInspectMs > 0 ? [`tcp-request inspect-delay ${timeouts.tcpInspectMs}ms`] : []),
     ...cidrLines(allowedCidrs),
     ...insertHeaders.map((header) => HEADERS[header]),

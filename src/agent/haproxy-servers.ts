@@ -47,7 +47,7 @@ export function serversOf(backend: Backend, isLocal: IsLocal): Server[] {
       // The key is the same on every host and never used again: hashes lead everywhere to the same member.
       `id ${key} weight ${weight}`,
       ...(backup ? ['backup'] : []),
-      ...(checkAddress === undefined ? [] : [`addr ${checkAddress}`]),
+      ...(checkAddress === undefined ? [] : [`addr ${bracketed(checkAddress)}`]),
       ...(checkPort === undefined ? [] : [`port ${checkPort}`]),
       ...ofPool,
     ];
@@ -84,5 +84,6 @@ function weights({ members, locality, localityFactor }: Pool, isLocal: IsLocal):
 }
 
 /** As HAProxy writes an address with a port. */
-export const endpoint = (address: string, port: number): string =>
-  familyOf(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+export const endpoint = (address: string, port: number): string => `${bracketed(address)}:${port}`;
+
+const bracketed = (address: string): string => (familyOf(address) === 6 ? `[${address}]` : address);

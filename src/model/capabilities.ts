@@ -49,7 +49,8 @@ const PROXY = {
   lb_algorithm: ['ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP', 'SOURCE_IP_PORT'],
   locality: ['none', 'prefer', 'only'],
   session_persistence: ['SOURCE_IP', 'HTTP_COOKIE', 'APP_COOKIE'],
-  healthmonitor: ['TCP', 'HTTP', 'HTTPS', 'TLS-HELLO', 'PING'],
+  // No PING: HAProxy can only run a program for it, and would have to be neither locked up nor unprivileged.
+  healthmonitor: ['TCP', 'HTTP', 'HTTPS', 'TLS-HELLO'],
   return_path: ['balancer'],
   until_ready: ['hold', 'switch'],
   attributes: [

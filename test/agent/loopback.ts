@@ -1,10 +1,10 @@
 /** A real HAProxy on this machine's loopback, kept by the agent's own code, and members and clients around it. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,9 +13,10 @@ import { AgentError } from '../../src/agent/errors.ts';
 import { Haproxy } from '../../src/agent/haproxy.ts';
 import { ask, newVersion } from '../../src/agent/haproxy-cli.ts';
 import { type ProxySurroundings, renderConfig } from '../../src/agent/haproxy-config.ts';
-import { ASK_SERVERS, parseServers, type RunningServer } from '../../src/agent/haproxy-state.ts';
+import { ASK_SERVERS, memberOf, parseServers, type RunningServer } from '../../src/agent/haproxy-state.ts';
 import { observation } from '../../src/agent/haproxy-stats.ts';
 import type { LoadBalancer, Observation } from '../../src/model/types.ts';
+import { until } from '../support/until.ts';
 
 const run = promisify(execFile);
 const PROGRAM = '/usr/sbin/haproxy';
@@ -157,13 +158,11 @@ export class Balancer {
     return parseServers(await this.runtime.ask(ASK_SERVERS));
   }
 
-  /** Resolves when the server is so. HAProxy tells nobody of what it finds, so it is asked. */
+  /** Resolves when the member's server is so. HAProxy tells nobody of what it finds, so it is asked. */
   async until(memberId: string, isSo: (server: RunningServer) => boolean): Promise<void> {
-    for (;;) {
-      const server = (await this.servers()).find(({ name }) => name.endsWith(`/${memberId}`));
-      if (server !== undefined && isSo(server)) return;
-      await once(AbortSignal.timeout(20), 'abort');
-    }
+    const probe = async (): Promise<boolean> =>
+      (await this.servers()).some((server) => memberOf(server.name) === memberId && isSo(server));
+    await until(probe, { what: `server ${memberId} as expected` });
   }
 
   /** The current worker's pid: another one after a reload. */
@@ -266,11 +265,30 @@ export async function shares(url: string, count: number, options: (i: number) =>
   return answers;
 }
 
-/** An open TCP connection to a member that tells its name and echoes. */
-export async function open(port: number, address: string, from?: string): Promise<Socket> {
-  const socket = connect({ port, host: address, ...(from === undefined ? {} : { localAddress: from }) });
-  await once(socket, 'connect');
-  return socket;
-}
+/** What a test has, and what goes when it is over. */
+export class Fixture {
+  readonly #ends: (() => unknown)[] = [];
 
-export const socketExists = (path: string): boolean => existsSync(path);
+  async balancer(): Promise<Balancer> {
+    const balancer = await Balancer.create();
+    this.#ends.push(() => balancer.remove());
+    return balancer;
+  }
+
+  /** Web servers `s1`, `s2`, … on one port of 127.0.0.1, 127.0.0.2, … */
+  async backends(count: number): Promise<{ readonly port: number; readonly backends: Backend[] }> {
+    const port = await freePort();
+    const backends = Array.from({ length: count }, (_, i) => new Backend(`s${i + 1}`, `127.0.0.${i + 1}`));
+    this.#ends.push(() => Promise.all(backends.map((backend) => backend.close())));
+    for (const backend of backends) await backend.listen(port);
+    return { port, backends };
+  }
+
+  defer(end: () => unknown): void {
+    this.#ends.push(end);
+  }
+
+  async end(): Promise<void> {
+    for (const end of this.#ends.splice(0).reverse()) await end();
+  }
+}

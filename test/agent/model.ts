@@ -1,7 +1,31 @@
 /** Model objects for tests of what the agent computes. */
 import { createHash } from 'node:crypto';
-import { LISTENER_DEFAULTS, LOAD_BALANCER_DEFAULTS, MEMBER_DEFAULTS, POOL_DEFAULTS } from '../../src/model/defaults.ts';
-import type { Host, Listener, LoadBalancer, Member, Network, Pool } from '../../src/model/types.ts';
+import fc from 'fast-check';
+import {
+  HEALTH_MONITOR_DEFAULTS,
+  LISTENER_DEFAULTS,
+  LOAD_BALANCER_DEFAULTS,
+  MEMBER_DEFAULTS,
+  POOL_DEFAULTS,
+} from '../../src/model/defaults.ts';
+import {
+  ALGORITHMS,
+  type HealthMonitor,
+  type Host,
+  type HttpCheck,
+  INSERT_HEADERS,
+  LISTENER_PROTOCOLS,
+  type Listener,
+  LOCALITIES,
+  type LoadBalancer,
+  type Member,
+  type MonitorType,
+  type Network,
+  PERSISTENCE_TYPES,
+  POOL_PROTOCOLS,
+  type Pool,
+  type Timeouts,
+} from '../../src/model/types.ts';
 
 const BORN = { description: '', createdAt: '2026-01-01T00:00:00', updatedAt: undefined, adminStateUp: true } as const;
 
@@ -69,3 +93,108 @@ export function loadBalancer(listeners: readonly Listener[], given: Partial<Load
     ...given,
   };
 }
+
+export function healthMonitor(type: MonitorType, given: Partial<HealthMonitor> = {}): HealthMonitor {
+  const often = { delaySeconds: 1, timeoutSeconds: 2, maxRetries: 2 };
+  return { ...BORN, ...HEALTH_MONITOR_DEFAULTS, ...often, id: 'monitor', key: 40, type, ...given };
+}
+
+const cidrs = fc.uniqueArray(
+  fc.oneof(
+    fc.nat(255).map((octet) => `10.${octet}.0.0/16`),
+    fc.nat(255).map((group) => `fd${group.toString(16).padStart(2, '0')}::/16`),
+  ),
+  { maxLength: 40 },
+);
+
+const httpChecks: fc.Arbitrary<HttpCheck> = fc.record({
+  method: fc.constantFrom('GET', 'HEAD', 'CONNECT'),
+  urlPath: fc.stringMatching(/^\/[A-Za-z0-9._~:/?@!$&'()*+,;=%-]{0,20}$/),
+  expectedCodes: fc.constantFrom('200', '200,202,404', '200-204', '100-599'),
+  version: fc.constantFrom('1.0', '1.1'),
+  domainName: fc.constantFrom(undefined, 'x.example'),
+});
+
+const monitors = fc
+  .record({
+    type: fc.constantFrom('TCP', 'HTTP', 'HTTPS', 'TLS-HELLO'),
+    delaySeconds: fc.integer({ min: 1, max: 86_400 }),
+    timeoutSeconds: fc.integer({ min: 1, max: 86_400 }),
+    maxRetries: fc.integer({ min: 1, max: 10 }),
+    maxRetriesDown: fc.integer({ min: 1, max: 10 }),
+    http: httpChecks,
+    adminStateUp: fc.boolean(),
+  })
+  .map(({ type, ...given }) => healthMonitor(type, given));
+
+/** Members of one pool, each address with other attributes every time. */
+export const memberLists = fc.uniqueArray(fc.integer({ min: 1, max: 60 }), { maxLength: 6 }).chain((octets) =>
+  fc.tuple(
+    ...octets.map((octet) =>
+      fc
+        .record({
+          weight: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 256 })),
+          backup: fc.boolean(),
+          adminStateUp: fc.boolean(),
+          monitorAddress: fc.constantFrom(undefined, '10.0.0.9', 'fd00::9'),
+          monitorPort: fc.constantFrom(undefined, 8081),
+          protocolPort: fc.integer({ min: 1, max: 65_535 }),
+        })
+        .map((given) => member(octet % 3 === 0 ? `fd00::${octet}` : `10.0.0.${octet}`, given)),
+    ),
+  ),
+);
+
+const pools = (id: string): fc.Arbitrary<Pool> =>
+  fc
+    .record({
+      members: memberLists,
+      protocol: fc.constantFrom(...POOL_PROTOCOLS),
+      algorithm: fc.constantFrom(...ALGORITHMS),
+      locality: fc.constantFrom(...LOCALITIES),
+      localityFactor: fc.integer({ min: 1, max: 256 }),
+      slowStartSeconds: fc.constantFrom(0, 30, 3600),
+      healthMonitor: fc.option(monitors, { nil: undefined }),
+      persistence: fc.constantFrom(undefined, ...PERSISTENCE_TYPES),
+    })
+    .map(({ members: its, persistence, ...given }) =>
+      pool(id, its, {
+        ...given,
+        sessionPersistence: persistence && {
+          type: persistence,
+          cookieName: persistence === 'APP_COOKIE' ? 'JSESSIONID' : undefined,
+        },
+      }),
+    );
+
+const timeouts = fc.constantFrom<Timeouts>(
+  { clientDataMs: 50_000, memberConnectMs: 5_000, memberDataMs: 50_000, tcpInspectMs: 0 },
+  { clientDataMs: 0, memberConnectMs: 1, memberDataMs: 2_073_600_000, tcpInspectMs: 2_073_600_000 },
+);
+
+/** Load balancers of two pools and four listeners with whatever the model allows. */
+export const balancedPools: fc.Arbitrary<LoadBalancer> = fc
+  .tuple(pools('pool-a'), pools('pool-b'))
+  .chain((both) =>
+    fc.tuple(
+      ...[1, 2, 3, 4].map((number) =>
+        fc
+          .record({
+            protocol: fc.constantFrom(...LISTENER_PROTOCOLS),
+            connectionLimit: fc.constantFrom(-1, 1, 10_000_000),
+            insertHeaders: fc.subarray([...INSERT_HEADERS]),
+            timeouts,
+            allowedCidrs: cidrs,
+            defaultPool: fc.constantFrom(...both),
+          })
+          .map(({ insertHeaders, ...given }) =>
+            listener(`listener-${number}`, given.defaultPool, {
+              ...given,
+              protocolPort: number,
+              insertHeaders: given.protocol === 'HTTP' ? insertHeaders : [],
+            }),
+          ),
+      ),
+    ),
+  )
+  .map((listeners) => loadBalancer(listeners));
