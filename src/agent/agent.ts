@@ -16,6 +16,7 @@ import { errorText } from './errors.ts';
 import type { Report } from './idle.ts';
 import { createLimiter } from './limiter.ts';
 import type { SandboxNames } from './names.ts';
+import { createRounds, type Rounds } from './rounds.ts';
 import { Sandbox, type SandboxInit, type SandboxTiming } from './sandbox.ts';
 
 /** What the agent sees and does on its host's switch, apart from the sandboxes it knows. */
@@ -61,6 +62,7 @@ export class Agent {
   readonly #kept = new Map<number, Kept>();
   /** Rows that are being written. */
   readonly #reporting = new Set<string>();
+  readonly #rounds: Rounds;
   #auditTimer: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> | undefined;
   #isStopped = false;
@@ -70,6 +72,7 @@ export class Agent {
     this.#drivers = new Map(
       init.drivers.map((driver) => [driver.placement, { driver, limit: createLimiter(driver.parallelism) }]),
     );
+    this.#rounds = createRounds({ items: () => this.#ready(), visit: (kept) => this.#observe(kept) });
   }
 
   /** Begins to keep sandboxes. The store may still be connecting. */
@@ -78,6 +81,7 @@ export class Agent {
     store.on('change', this.#reconcile);
     store.on('connected', this.#connected);
     this.#auditTimer = setInterval(() => void this.#audit(), AUDIT_INTERVAL_MS);
+    this.#rounds.start();
     if (store.connected) this.#connected();
   }
 
@@ -87,6 +91,7 @@ export class Agent {
     this.#init.store.off('change', this.#reconcile);
     this.#init.store.off('connected', this.#connected);
     clearInterval(this.#auditTimer);
+    await this.#rounds.stop();
     await this.#sweeping;
     await Promise.all([...this.#kept.values()].map(({ sandbox }) => sandbox.release()));
   }
@@ -103,12 +108,25 @@ export class Agent {
     }
   }
 
+  #ready(): Kept[] {
+    return [...this.#kept.values()].filter(({ sandbox }) => sandbox.status.state === 'ready');
+  }
+
+  /** Asking HAProxy is also what shows that it hangs. */
+  async #observe({ parts, wanted, names }: Kept): Promise<void> {
+    const { store, log } = this.#init;
+    try {
+      const text = await parts.observe();
+      if (text !== undefined && store.connected && !this.#isStopped) await wanted?.observed(store, text);
+    } catch (error) {
+      log.debug({ sandbox: names.name, error: errorText(error) }, 'what HAProxy said is not told');
+    }
+  }
+
   /** What a userspace switch does not notice, such as a cable that is gone. */
   async #audit(): Promise<void> {
     for (const { driver } of this.#drivers.values()) {
-      const ready = [...this.#kept.values()].filter(
-        (kept) => kept.driver === driver && kept.sandbox.status.state === 'ready',
-      );
+      const ready = this.#ready().filter((kept) => kept.driver === driver);
       if (ready.length === 0) continue;
       try {
         const intact = await driver.intact();

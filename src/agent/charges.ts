@@ -1,7 +1,9 @@
 /** What a host must have sandboxes for: balancers outside the switch, and virtual machines. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Balancer, Model, VirtualMachine } from '../model/types.ts';
 import type { Store } from '../store/index.ts';
 import type { SandboxDriver, SandboxPlacement } from './drivers/driver.ts';
+import { observation } from './haproxy-stats.ts';
 import { idleReports, type Report } from './idle.ts';
 import type { SandboxNames } from './names.ts';
 import { planInput, planSandbox, type SandboxPlan, wantedSandboxes } from './plan.ts';
@@ -22,6 +24,8 @@ export interface Charge {
   readonly row: Row;
   /** `vmMacs` are the MACs of this host's VMs. */
   draft(model: Model, vmMacs: ReadonlySet<string>): Draft;
+  /** Tells the state database what its HAProxy said; see SandboxParts.observe. */
+  observed(store: Store, text: string): Promise<void>;
 }
 
 export interface Draft {
@@ -44,6 +48,7 @@ export function chargesOf(model: Model, hostName: string): Map<number, Charge> {
           plan: (names, driver) => planSandbox(input, { names, surroundings: driver.surroundings(names) }),
         };
       },
+      observed: (store, text) => tellObservation(store, balancer.id, text),
     });
   }
   for (const machine of wantedMachines(model, hostName)) {
@@ -57,6 +62,7 @@ export function chargesOf(model: Model, hostName: string): Map<number, Charge> {
           plan: (names, driver) => planMachine(input, { names, surroundings: driver.surroundings(names) }),
         };
       },
+      observed: async () => {},
     });
   }
   return charges;
@@ -80,6 +86,15 @@ export function idleRows(
       return isTold ? [] : [{ row: machineRow(machine), report: { state: 'failed', error, generation: 0 } as const }];
     }),
   ];
+}
+
+/** Nothing is written while nothing changes. */
+async function tellObservation(store: Store, balancerId: string, text: string): Promise<void> {
+  const { balancers, loadBalancers, observations } = store.model;
+  const loadBalancer = loadBalancers.get(balancers.get(balancerId)?.loadBalancerId ?? '');
+  const before = observations.get(balancerId);
+  const seen = loadBalancer && observation(text, { loadBalancer, before });
+  if (seen !== undefined && !isDeepStrictEqual(seen, before)) await store.setObservation(balancerId, seen);
 }
 
 function balancerRow({ id }: Balancer): Row {

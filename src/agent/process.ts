@@ -74,10 +74,11 @@ export function pidAsSeenInside(pid: number): number | undefined {
   }
 }
 
-/** Whether the process exists and is not a zombie. */
+/** Whether the process exists and is not a zombie. (Its command line would not tell: while it executes another program it has none.) */
 export function isAlive(pid: number): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`).length > 0;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !/^ [ZX]/.test(stat.slice(stat.lastIndexOf(')') + 1));
   } catch {
     return false;
   }

@@ -139,9 +139,11 @@ export class TestHost {
   /** Follows every change of a balancer's state from now on. */
   statesOf(loadBalancerId: string): string[] {
     const states: string[] = [];
+    const now = () => this.balancerOf(loadBalancerId)?.state ?? 'gone';
+    let last = now();
     this.store.on('change', () => {
-      const state = this.balancerOf(loadBalancerId)?.state ?? 'gone';
-      if (states.at(-1) !== state) states.push(state);
+      if (now() !== last) states.push(now());
+      last = now();
     });
     return states;
   }

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FlavorData } from '../../model/types.ts';
 
-export type Limits = Pick<FlavorData, 'vcpus' | 'memoryMib'>;
+export type Limits = Partial<Pick<FlavorData, 'vcpus' | 'memoryMib'>>;
 
 export interface Cgroups {
   /**

@@ -15,6 +15,7 @@ import { maxOpenFiles, run } from '../process.ts';
 import type { SwitchPorts } from '../switch-ports.ts';
 import type { SandboxDriver } from './driver.ts';
 import { createLocalDriver, emptyFolder, type SandboxLauncher } from './local-driver.ts';
+import { refusal } from './local-runtime.ts';
 
 const HAPROXY = '/usr/sbin/haproxy';
 const PARALLELISM = 4;
@@ -83,7 +84,7 @@ function createLauncher(names: SandboxNames, { image: defaultImage, chroot }: La
   const image = (): string => flavor?.image ?? defaultImage;
 
   return {
-    async prepare(plan) {
+    prepare(plan) {
       flavor = plan.flavor;
     },
     idleConfig: IDLE,
@@ -97,12 +98,11 @@ function createLauncher(names: SandboxNames, { image: defaultImage, chroot }: La
       return Number(await readFile(pidFile, 'utf8'));
     },
     async check(file) {
-      const command = ['run', '--rm', '--network', 'none', ...words(), image(), '-c', '-q', '-f', file];
+      const command = ['run', '--rm', '--network', 'none', ...words(), image(), '-c', '-f', file];
       await podman(command).catch((error: AgentError) => {
         // Others are podman's own.
         const isRefusal = (error.cause as { code?: unknown } | undefined)?.code === 1;
-        if (!isRefusal) throw explained(error, { names, image: image() });
-        throw new AgentError('bad-config', `HAProxy refuses the configuration: ${error.message}`, { cause: error });
+        throw isRefusal ? refusal(error) : explained(error, { names, image: image() });
       });
     },
     async clean() {

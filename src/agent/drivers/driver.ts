@@ -32,8 +32,8 @@ export interface SandboxParts {
    */
   configure(plan: SandboxPlan): Promise<void>;
   /**
-   * HAProxy's `show info` and, after an empty line, `show stat`; undefined when none runs or it is busy. Asking is also the
-   * proof of life: an HAProxy that does not answer is ended and reported as lost.
+   * What HAProxy answers to ASK_ALL of ../haproxy-stats.ts; undefined when none runs or it is busy. Asking is also the proof
+   * of life: an HAProxy that does not answer is ended and reported as lost.
    */
   observe(): Promise<string | undefined>;
   /** A quick look at whether all is there, without any program or question; no promise about what cannot be seen so. */

@@ -16,8 +16,8 @@ import type { SandboxDriver, SandboxParts, SandboxPlacement } from './driver.ts'
 import { type Launcher, localRuntime } from './local-runtime.ts';
 
 export interface SandboxLauncher extends Launcher {
-  /** Takes limits and image for the next start; limits also hold for what runs. */
-  prepare(plan: SandboxPlan): Promise<void>;
+  /** Takes limits and image for the next start. */
+  prepare(plan: SandboxPlan): void;
   /** What HAProxy runs with where the plan has no configuration; undefined: there it does not run. */
   readonly idleConfig: ProxyConfig | undefined;
 }
@@ -100,7 +100,7 @@ function createParts({ names, ports, launcher, lost }: PartsInit): SandboxParts 
     },
     plug: (plan) => ports.plug(plan),
     async configure(plan) {
-      await launcher.prepare(plan);
+      launcher.prepare(plan);
       const config = plan.config ?? launcher.idleConfig;
       if (config !== undefined) await haproxy.ensure(config);
     },

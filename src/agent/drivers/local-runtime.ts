@@ -33,6 +33,12 @@ const ADOPT_TIMEOUT_MS = 2_000;
 /** Bounds how often a master that closes connections is asked again. */
 const RECONNECT_MS = 20;
 
+/** What HAProxy said when it ended with an error over a configuration. */
+export function refusal(error: AgentError): AgentError {
+  const said = complaintIn((error.cause as Error | undefined)?.message ?? '') ?? error.message;
+  return new AgentError('bad-config', `HAProxy refuses the configuration: ${said}`, { cause: error });
+}
+
 /** What the configuration names as its `stateFile`. */
 export const stateFileOf = ({ dir }: SandboxNames): string => join(dir, 'servers.state');
 
@@ -101,8 +107,9 @@ class LocalRuntime implements ProxyRuntime {
     } catch (error) {
       await this.stop({ isKind: false });
       const why = await this.complaint();
-      if (why === undefined) throw error;
-      throw new AgentError('bad-config', `HAProxy does not start: ${why}`, { cause: error });
+      if (why !== undefined) throw new AgentError('bad-config', `HAProxy does not start: ${why}`, { cause: error });
+      const said = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n').at(-1);
+      throw said ? new AgentError('no-answer', `HAProxy does not start: ${said}`, { cause: error }) : error;
     }
   }
 

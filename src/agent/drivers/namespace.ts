@@ -1,12 +1,13 @@
 /** Sandboxes that are network namespaces: HAProxy is a process of this machine in them. */
 import type { Logger } from 'pino';
-import { AgentError } from '../errors.ts';
+import type { AgentError } from '../errors.ts';
 import type { Naming, SandboxNames } from '../names.ts';
 import { inside, run, startDetached } from '../process.ts';
 import type { SwitchPorts } from '../switch-ports.ts';
-import { type Cgroups, createCgroups } from './cgroup.ts';
+import { type Cgroups, createCgroups, type Limits } from './cgroup.ts';
 import type { SandboxDriver } from './driver.ts';
 import { createLocalDriver, type SandboxLauncher } from './local-driver.ts';
+import { refusal } from './local-runtime.ts';
 
 export const HAPROXY = '/usr/sbin/haproxy';
 /** Starting programs is what it takes: more at once only wait for each other. */
@@ -50,20 +51,21 @@ interface Limiting {
 }
 
 function createLauncher(names: SandboxNames, { cgroups, unlimited }: Limiting): SandboxLauncher {
-  let groups: readonly string[] = [];
+  let limits: Limits = {};
   return {
-    async prepare({ flavor }) {
-      groups = await cgroups.limit(names.link, flavor).catch(unlimited);
+    prepare({ flavor }) {
+      limits = flavor;
     },
     idleConfig: undefined,
     async start(args, log) {
+      const groups = await cgroups.limit(names.link, limits).catch(unlimited);
       const [file, words] = inside(names.name, HAPROXY, args);
       const child = startDetached('sh', ['-c', JOIN, 'sh', ...groups, '--', file, ...words], { log });
       return child.pid!;
     },
     async check(file) {
-      await run(HAPROXY, ['-c', '-q', '-f', file]).catch((cause: Error) => {
-        throw new AgentError('bad-config', `HAProxy refuses the configuration: ${cause.message}`, { cause });
+      await run(HAPROXY, ['-c', '-f', file]).catch((error: AgentError) => {
+        throw refusal(error);
       });
     },
     clean: () => cgroups.remove(names.link),
