@@ -202,7 +202,10 @@ export class ManagedHost {
     });
   }
 
-  /** Reports; the change number rises only when the switch and every balancer outside it have the change. */
+  /**
+   * Reports; the change number rises only when the switch and every balancer outside it have the change. One that has
+   * failed says so itself: it would hold up the changes of everybody else.
+   */
   #report(status: Partial<HostStatus>): void {
     const { generation, loadBalancers } = this.#confirmed;
     const rows = balancersOn(this.#init.store.model, this.id);
@@ -213,7 +216,8 @@ export class ManagedHost {
     const [first] = lagging;
     const lag =
       first && `balancer of ${first.name || first.id}: ${rows.get(first.id)?.error || 'waiting for the agent'}`;
-    const applied = lagging.length === 0 && this.#confirmed !== NOTHING ? { applied: generation } : {};
+    const isDone = lagging.every(({ id }) => rows.get(id)?.state === 'failed');
+    const applied = isDone && this.#confirmed !== NOTHING ? { applied: generation } : {};
     this.#status = { ...this.#status, ...status, ...applied, error: this.#keeperError || lag || '' };
     this.#reportStatus();
   }
