@@ -19,11 +19,18 @@ export function sandboxNames(paths: LabPaths): ReadonlySet<string> {
   return new Set(runDirs.flatMap((dir) => readdirSync(dir)).filter((name) => name.startsWith('hlb')));
 }
 
-/** Removes the containers and cgroups of sandboxes whose processes have been killed. */
-export async function removeSandboxes(names: ReadonlySet<string>): Promise<void> {
+/** Ends and removes the containers of sandboxes. */
+export async function removeContainers(names: ReadonlySet<string>): Promise<void> {
   if (names.size === 0) return;
   const ids = await containers(names);
-  if (ids.length > 0) await run('podman', ['rm', '--force', '--time', '0', ...ids]);
+  if (ids.length === 0) return;
+  const remove = (): Promise<string> => run('podman', ['rm', '--force', '--time', '0', ...ids]);
+  // Of one that was killed together with its monitor, podman learns at the first try.
+  await remove().catch(remove);
+}
+
+/** Removes the cgroups of sandboxes whose processes have ended. */
+export function removeGroups(names: ReadonlySet<string>): void {
   for (const group of CGROUPS) {
     if (!existsSync(group)) continue;
     for (const name of readdirSync(group)) if (names.has(name)) rmdirSync(join(group, name));
