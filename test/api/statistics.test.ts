@@ -150,6 +150,14 @@ describe('API: status and statistics from what balancers report', () => {
     });
   });
 
+  it('the summary names every member that is lost, and where', async () => {
+    await report(0, { m1: 'ERROR', m2: 'ONLINE' });
+    await report(1, { m1: 'ERROR', m2: 'DRAINING' });
+    const { problems } = await get('/v1/status');
+    const lost = problems.filter((problem: string) => problem.startsWith('member'));
+    expect(lost).to.deep.equal(['member m1 of shop: ERROR on h1, h2']);
+  });
+
   describe('statistics', () => {
     const count = async () => {
       const [http, tcp] = [listener('http').id, listener('tcp').id];

@@ -2,6 +2,7 @@ import type { Model } from '../../model/types.ts';
 import { healthIn, loadBalancerOperating } from '../octavia/status.ts';
 import type { StatusJson } from '../resources.ts';
 import type { Answer, Call, Route } from '../route.ts';
+import { membersOf } from './balancers.ts';
 import { vmsOf } from './vms.ts';
 
 /** One page that says whether all is well, and if not, what is wrong. */
@@ -48,6 +49,28 @@ function* problemsOf(model: Model): Generator<string, void> {
     const loadBalancer = model.loadBalancers.get(balancer.loadBalancerId)?.name ?? balancer.loadBalancerId;
     const host = model.hosts.get(balancer.hostId)?.name ?? balancer.hostId;
     yield `balancer of ${loadBalancer} on ${host}: ${balancer.error}`;
+  }
+  yield* lostMembers(model);
+}
+
+/** Members that do not answer, with the hosts that say so. */
+function* lostMembers(model: Model): Generator<string, void> {
+  const lost = new Map<string, string[]>();
+  for (const { id, hostId } of model.balancers.values()) {
+    for (const [memberId, health] of Object.entries(model.observations.get(id)?.memberHealth ?? {})) {
+      if (health !== 'ERROR') continue;
+      lost.set(memberId, [...(lost.get(memberId) ?? []), model.hosts.get(hostId)?.name ?? hostId]);
+    }
+  }
+  if (lost.size === 0) return;
+  for (const loadBalancer of model.loadBalancers.values()) {
+    for (const { member } of membersOf(loadBalancer)) {
+      const hosts = lost.get(member.id);
+      if (hosts === undefined) continue;
+      const name = member.name === '' ? `${member.address} ${member.protocolPort}` : member.name;
+      const of = loadBalancer.name === '' ? loadBalancer.id : loadBalancer.name;
+      yield `member ${name} of ${of}: ERROR on ${hosts.sort().join(', ')}`;
+    }
   }
 }
 
