@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { FlavorProfileJson } from '../api/resources.ts';
+import { CAPABILITIES } from '../model/capabilities.ts';
 import { LIMITS } from '../model/limits.ts';
 import { PLACEMENTS } from '../model/types.ts';
 import { requireChange } from './changes.ts';
@@ -45,7 +46,8 @@ export function dataOf({ vcpus, memory, image, kernel, maxConnections }: FlavorD
 
 /** `--placement` of a flavor or profile. */
 export function placementOption(): Option {
-  return new Option('--placement <placement>', 'for balancers of this placement').choices(PLACEMENTS);
+  const outside = PLACEMENTS.filter((placement) => CAPABILITIES[placement].attributes.includes('flavor'));
+  return new Option('--placement <placement>', 'for balancers of this placement').choices(outside);
 }
 
 /** `hostlb flavorprofile …` */

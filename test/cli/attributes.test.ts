@@ -200,7 +200,7 @@ describe('CLI: what balancers outside the switch serve', () => {
       expect(await json('flavorprofile list')).to.have.length(1);
       expect(await fails('flavor create x', 2)).to.match(/give --placement, or --profile/);
       expect(await fails('flavor create x --profile other --vcpus 1', 2)).to.match(/either it or them/);
-      expect(await fails('flavor create x --placement switch')).to.match(/namespace, container, vm do/);
+      expect(await fails('flavor create x --placement switch', 2)).to.match(/choices are namespace, container, vm/);
       expect(await fails('flavor set small', 2)).to.match(/nothing to change/);
     });
   });
