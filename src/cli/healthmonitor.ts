@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import type { HealthMonitorJson } from '../api/resources.ts';
+import { CAPABILITIES } from '../model/capabilities.ts';
 import { LIMITS } from '../model/limits.ts';
-import { MONITOR_TYPES } from '../model/types.ts';
+import { MONITOR_TYPES, PLACEMENTS } from '../model/types.ts';
 import { type Changes, requireChange, withChanges } from './changes.ts';
 import type { Io } from './io.ts';
 import type { Column, Row } from './render/table.ts';
@@ -9,6 +10,11 @@ import { resolve } from './resolve.ts';
 import { type CommonOptions, field, openSession, reads, type Session, waits, whole, writes } from './session.ts';
 
 const PATH = '/v2.0/lbaas/healthmonitors';
+
+/** Those that some placement can ask by. */
+const SERVED_TYPES = MONITOR_TYPES.filter((type) =>
+  PLACEMENTS.some((placement) => CAPABILITIES[placement].healthmonitor.includes(type)),
+);
 
 const COLUMNS: readonly Column[] = [
   ['NAME', 'name'],
@@ -49,7 +55,7 @@ export function addHealthMonitorCommands(program: Command, io: Io): void {
   withAttributes(waits(monitor.command('create').description('watch the members of a pool')), 'all')
     .argument('<pool>', 'name or id')
     .option('--name <name>', 'its name')
-    .addOption(new Option('--type <type>', 'how members are asked').choices(MONITOR_TYPES).makeOptionMandatory())
+    .addOption(new Option('--type <type>', 'how members are asked').choices(SERVED_TYPES).makeOptionMandatory())
     .option('--disable', 'create it switched off')
     .addHelpText('after', EXAMPLE)
     .action(async (pool: string, options: CreateOptions) => {
