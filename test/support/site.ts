@@ -22,11 +22,18 @@ export function membersAt(numbers: readonly number[], more: Partial<Member> = {}
 export function balancing(
   name: string,
   members: readonly Member[],
-  more: Partial<LoadBalancer> & { readonly algorithm?: Pool['lb_algorithm']; readonly port?: number } = {},
+  more: Partial<LoadBalancer> & {
+    readonly algorithm?: Pool['lb_algorithm'];
+    readonly port?: number;
+    /** Further attributes of the listener and of its pool. */
+    readonly listener?: Partial<Listener>;
+    readonly pool?: Partial<Pool>;
+  } = {},
 ): Document {
-  const { algorithm = 'SOURCE_IP_PORT', port = 80, ...rest } = more;
-  const pool = { lb_algorithm: algorithm, members: [...members] };
-  const listener: Listener = { name: `${name}-${port}`, protocol: 'TCP', protocol_port: port, default_pool: pool };
+  const { algorithm = 'SOURCE_IP_PORT', port = 80, listener: ofListener, pool: ofPool, ...rest } = more;
+  const pool = { lb_algorithm: algorithm, members: [...members], ...ofPool };
+  const named = { name: `${name}-${port}`, protocol: 'TCP' as const, protocol_port: port };
+  const listener: Listener = { ...named, default_pool: pool, ...ofListener };
   return { load_balancers: [{ name, network: 'blue', vips: VIPS, listeners: [listener], ...rest }] };
 }
 

@@ -2,55 +2,19 @@
  * The program that tests run inside a VM: server and client in one. Commands come as JSON lines `{id, name, input}`,
  * answers go as `{id, output}` or `{id, error}`.
  */
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, get, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { get, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import type { Commands, Endpoint, Failure, LoadResult } from './vm.ts';
+import type { Answered, Commands, Endpoint, Failure, LoadResult } from './vm.ts';
+import { digestFrom, digestOf, Servers, write } from './vm-server.ts';
 
 const [ownName = ''] = process.argv.slice(2);
-const BLOCK = Buffer.from(Array.from({ length: 65_536 }, (_, i) => (i * 31 + (i >> 8)) & 255));
-
-/** The same bytes for the same size, on both sides. */
-function* content(size: number): Generator<Buffer, void> {
-  for (let sent = 0; sent < size; sent += BLOCK.length) yield BLOCK.subarray(0, Math.min(BLOCK.length, size - sent));
-}
-
-function digestOf(size: number): string {
-  const hash = createHash('sha256');
-  for (const block of content(size)) hash.update(block);
-  return hash.digest('hex');
-}
-
-async function digestFrom(stream: AsyncIterable<Buffer>): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const block of stream) hash.update(block);
-  return hash.digest('hex');
-}
-
-async function write(stream: NodeJS.WritableStream, size: number): Promise<void> {
-  for (const block of content(size)) if (!stream.write(block)) await once(stream, 'drain');
-  stream.end();
-}
-
-/** `/` answers the server's name and the client's address, `/bytes/N` N bytes, and a POST the digest of what came. */
-async function answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-  const size = /^\/bytes\/(\d+)$/.exec(incoming.url ?? '')?.[1];
-  if (incoming.method === 'POST') response.end(await digestFrom(incoming));
-  else if (size !== undefined) await write(response, Number(size));
-  else response.end(`${ownName} ${incoming.socket.remoteAddress?.replace('::ffff:', '')}`);
-}
-
-async function serve({ port }: { readonly port: number }): Promise<void> {
-  const server = createServer((incoming, response) => {
-    answer(incoming, response).catch(() => incoming.socket.destroy());
-  });
-  server.keepAliveTimeout = 0;
-  server.on('clientError', (_error, socket) => socket.destroy());
-  server.listen({ host: '::', port, backlog: 1024 });
-  await once(server, 'listening');
-}
+let health: Commands['health']['input'] = { status: 200 };
+const servers = new Servers({
+  name: ownName,
+  health: (client) => (health.clients?.includes(client) === false ? 200 : health.status),
+});
 
 async function text(response: IncomingMessage): Promise<string> {
   let body = '';
@@ -60,16 +24,30 @@ async function text(response: IncomingMessage): Promise<string> {
 
 const reason = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? (error as Error).message;
 
+/** Where a connection comes from, as `connect` takes it. */
+const origin = ({ fromPort, from }: Endpoint) => ({
+  ...(fromPort === undefined ? {} : { localPort: fromPort }),
+  ...(from === undefined ? {} : { localAddress: from }),
+});
+
 /** One request over a connection of its own. */
-async function fetchOnce({ address, port = 80, fromPort }: Endpoint, timeoutMs: number): Promise<string> {
+async function ask(input: Commands['request']['input']): Promise<Answered> {
+  const { address, port = 80, path = '/', headers = {}, timeoutMs = 5000 } = input;
   const signal = AbortSignal.timeout(timeoutMs);
   try {
-    const from = fromPort === undefined ? {} : { localPort: fromPort };
-    const [response] = await once(get({ host: address, port, agent: false, signal, ...from }), 'response');
-    return await text(response);
+    const sent = get({ host: address, port, path, headers, agent: false, signal, ...origin(input) });
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    return { status: response.statusCode!, headers: response.headers, body: await text(response) };
   } catch (error) {
     throw signal.aborted ? new Error(`silent for ${timeoutMs} ms`) : error;
   }
+}
+
+/** The body of a good answer. */
+async function fetchOnce(endpoint: Endpoint, timeoutMs: number): Promise<string> {
+  const { status, body } = await ask({ ...endpoint, timeoutMs });
+  if (status !== 200) throw new Error(`status ${status}`);
+  return body;
 }
 
 async function fetchMany(input: Commands['fetch']['input']): Promise<string[]> {
@@ -190,7 +168,12 @@ async function transfer({ address, port = 80, bytes }: Commands['transfer']['inp
 }
 
 const handlers: { readonly [K in keyof Commands]: (input: Commands[K]['input']) => Promise<Commands[K]['output']> } = {
-  serve,
+  serve: (options) => servers.serve(options),
+  cease: ({ port }) => servers.cease(port),
+  async health(input) {
+    health = input;
+  },
+  request: ask,
   fetch: fetchMany,
   transfer,
   async load(input) {
@@ -202,8 +185,10 @@ const handlers: { readonly [K in keyof Commands]: (input: Commands[K]['input']) 
   async unload() {
     return load!.stop();
   },
-  async open({ address, port = 80, count = 1 }) {
-    const sockets = Array.from({ length: count }, () => connect({ host: address, port }));
+  async open({ address, port = 80, count = 1, ...rest }) {
+    const sockets = Array.from({ length: count }, () =>
+      connect({ host: address, port, ...origin({ address, ...rest }) }),
+    );
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
     const first = conversations.length;
     conversations.push(...sockets.map((socket) => new Conversation(socket)));
@@ -213,8 +198,8 @@ const handlers: { readonly [K in keyof Commands]: (input: Commands[K]['input']) 
     const asked = conversations.slice(first, first + count);
     return Promise.all(asked.map((one) => one.ask(timeoutMs).catch((error) => `error ${reason(error)}`)));
   },
-  async close() {
-    for (const conversation of conversations) conversation.close();
+  async close({ first = 0, count = conversations.length } = {}) {
+    for (const conversation of conversations.slice(first, first + count)) conversation.close();
   },
 };
 

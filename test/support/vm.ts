@@ -1,8 +1,10 @@
 /** A VM of a lab with a program in it that serves and asks as tests say. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { IncomingHttpHeaders } from 'node:http';
 import { createInterface } from 'node:readline';
 import type { LabCommand } from '../../src/lab/index.ts';
 import { packaged } from '../../src/util/paths.ts';
+import type { ServeOptions } from './vm-server.ts';
 
 export interface Endpoint {
   readonly address: string;
@@ -10,6 +12,30 @@ export interface Endpoint {
   readonly port?: number;
   /** Connections come from this port and those after it; the system's choice unless given. */
   readonly fromPort?: number;
+  /** Connections come from this address of the VM; the system's choice unless given. */
+  readonly from?: string;
+}
+
+/** What a PROXY header said of the client. */
+export interface Announced {
+  readonly version: 1 | 2;
+  readonly source: string;
+  /** Where the client connected to. */
+  readonly port: number;
+}
+
+/** What a server answers to `/about`. */
+export interface About {
+  readonly name: string;
+  readonly client: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly announced: Announced | undefined;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
 }
 
 export interface Failure {
@@ -36,8 +62,21 @@ interface Command<I, O> {
 
 /** What the program in a VM can do. */
 export interface Commands {
-  /** An HTTP server that answers its own name and the client's address. */
-  readonly serve: Command<{ readonly port: number }, void>;
+  /** An HTTP server: see Servers of vm-server.ts. */
+  readonly serve: Command<ServeOptions, void>;
+  /** It is no more, as if its process had died. */
+  readonly cease: Command<{ readonly port: number }, void>;
+  /** What `/health` answers from now on; to clients with these addresses, or to all. */
+  readonly health: Command<{ readonly status: number; readonly clients?: readonly string[] }, void>;
+  /** One request over a connection of its own; fails where there is no answer. */
+  readonly request: Command<
+    Endpoint & {
+      readonly path?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly timeoutMs?: number;
+    },
+    Answered
+  >;
   /** Requests, each over a connection of its own; answers `NAME CLIENT` or `error REASON`. */
   readonly fetch: Command<
     Endpoint & { readonly count?: number; readonly parallel?: number; readonly timeoutMs?: number },
@@ -53,7 +92,8 @@ export interface Commands {
   readonly open: Command<Endpoint & { readonly count?: number }, number>;
   /** Asks over connections of `open`: `NAME CLIENT` each, or `error REASON`. */
   readonly ask: Command<{ readonly first: number; readonly count?: number; readonly timeoutMs?: number }, string[]>;
-  readonly close: Command<undefined, void>;
+  /** Closes these; all unless told which. */
+  readonly close: Command<{ readonly first?: number; readonly count?: number } | undefined, void>;
 }
 
 interface Pending {
@@ -104,6 +144,19 @@ export class VmProgram {
   async names(endpoint: Endpoint, count = 1): Promise<string[]> {
     const answers = await this.run('fetch', { ...endpoint, count, parallel: Math.min(count, 8) });
     return answers.map((answer) => (answer.startsWith('error ') ? answer : answer.split(' ')[0]!));
+  }
+
+  /** Which server answered so many new connections, in the order in which they were made, one after the other. */
+  async sequence(endpoint: Endpoint, count: number): Promise<string[]> {
+    const answers = await this.run('fetch', { ...endpoint, count });
+    return answers.map((answer) => (answer.startsWith('error ') ? answer : answer.split(' ')[0]!));
+  }
+
+  /** What a server says of a request that reached it. */
+  async about(endpoint: Endpoint, headers: Readonly<Record<string, string>> = {}): Promise<About> {
+    const { status, body } = await this.run('request', { ...endpoint, headers, path: '/about' });
+    if (status !== 200) throw new Error(`VM ${this.name}: status ${status}`);
+    return JSON.parse(body) as About;
   }
 
   stop(): void {

@@ -9,6 +9,7 @@ import { segmentNamespace } from '../../src/lab/names.ts';
 import { inside, run } from '../../src/lab/process.ts';
 import { hostlb, type Ran } from './cli.ts';
 import { labName } from './lab.ts';
+import { machineLeftovers } from './leftovers.ts';
 import { until } from './until.ts';
 import { VmProgram } from './vm.ts';
 
@@ -19,6 +20,8 @@ export interface WorldInit {
   readonly topology: unknown;
   /** Further words for `hostlb controller`. */
   readonly controller?: readonly string[];
+  /** Further words for each `hostlb agent`. */
+  readonly agent?: readonly string[];
 }
 
 /** Every flow of ours. */
@@ -49,15 +52,17 @@ export class World {
   }
 
   async up(): Promise<void> {
-    const { topology, controller = [] } = this.#init;
+    const { topology, controller = [], agent = [] } = this.#init;
     const api = `127.0.0.1:${await freePort()}`;
     this.client = createClient({ url: `http://${api}` });
-    await this.lab.up({ topology: parseTopology(topology), api, controllerOptions: controller });
+    await this.lab.up({ topology: parseTopology(topology), api, controllerOptions: controller, agentOptions: agent });
   }
 
   async down(): Promise<void> {
     for (const program of this.#programs.values()) program.stop();
     await this.lab.down();
+    const left = await machineLeftovers(this);
+    if (left.length > 0) throw new Error(`the lab has left behind: ${left.join('; ')}`);
   }
 
   /** The program in a VM, started at first use. */
