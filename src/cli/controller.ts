@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
+import type { AgentOptions } from '../agent/options.ts';
 import { AddressError, DEFAULT_API_ADDRESS, parseApiAddress } from '../api/address.ts';
 import type { ControllerOptions } from '../controller/options.ts';
+import { type MachineFlags, machine, machineOptions } from './agent.ts';
 import { commaList, type DaemonFlags, daemon, daemonOptions } from './daemon.ts';
 import { type Io, UsageError } from './io.ts';
 import { seconds } from './session.ts';
 
-interface Flags extends DaemonFlags {
+interface Flags extends DaemonFlags, MachineFlags {
+  readonly withAgent?: string;
   readonly db?: readonly string[];
   readonly stateDir: string;
   readonly api: string;
@@ -18,7 +21,9 @@ interface Flags extends DaemonFlags {
 
 /** `hostlb controller`: runs until it is interrupted. */
 export function addControllerCommand(program: Command, io: Io): void {
-  daemon(program.command('controller').description('run the controller: it keeps the switches and serves the API'))
+  const command = daemon(
+    program.command('controller').description('run the controller: it keeps the switches and serves the API'),
+  )
     .option('--db <remote,…>', 'OVSDB remotes of the state database (default: a private one)', commaList)
     .option('--state-dir <dir>', 'where the private state database lives', '/var/lib/hostlb')
     .option('--api <address:port>', 'where the API listens', DEFAULT_API_ADDRESS)
@@ -27,15 +32,26 @@ export function addControllerCommand(program: Command, io: Io): void {
     .option('--linger <seconds>', 'how long a balancer outlives the last client on its host', seconds, 5)
     .option('--announce <seconds>', 'how often VMs are told the MACs of VIPs in lookup mode announce', seconds, 30)
     .option('--audit <seconds>', 'how often every switch is read back and repaired', seconds, 60)
-    .action(async (flags: Flags) => {
-      const options = controllerOptions(flags);
-      const { runController } = await import('./run-controller.ts');
-      await runController(options, io.signal);
-    });
+    .option(
+      '--with-agent <host>',
+      'also run the agent of this host, which is this machine; the options below are for it',
+    );
+  machine(command).action(async (flags: Flags) => {
+    const options = controllerOptions(flags);
+    const { runController } = await import('./run-controller.ts');
+    await runController(options, { signal: io.signal, agent: withAgent(flags) });
+  });
+}
+
+/** What the agent in this process is told; it finds the state database as the controller does. */
+function withAgent(flags: Flags): Omit<AgentOptions, 'db'> | undefined {
+  const { withAgent: host } = flags;
+  if (host === undefined) return undefined;
+  return { ...daemonOptions(flags), pidFile: undefined, host, ...machineOptions(flags) };
 }
 
 /** Throws UsageError. */
-export function controllerOptions(flags: Flags): ControllerOptions {
+export function controllerOptions(flags: Omit<Flags, keyof MachineFlags>): ControllerOptions {
   const { db = [], hosts = [], stateDir, api, allowRemote = false, linger, announce, audit } = flags;
   try {
     parseApiAddress(api, { allowRemote });

@@ -1,11 +1,20 @@
 /** `hostlb controller` as a process: state database, controller and API, started in order and stopped in reverse. */
 import { rm, writeFile } from 'node:fs/promises';
 import { pino } from 'pino';
+import type { AgentOptions } from '../agent/options.ts';
 import { createApi, listen } from '../api/index.ts';
 import { Controller } from '../controller/controller.ts';
 import type { ControllerOptions } from '../controller/options.ts';
 import { controllerView } from '../controller/view.ts';
 import { createStore, EmbeddedDatabase } from '../store/index.ts';
+import { startAgent } from './with-agent.ts';
+
+export interface ControllerProcess {
+  /** Its abort ends the process. */
+  readonly signal: AbortSignal;
+  /** Undefined: no agent runs in this process. */
+  readonly agent?: Omit<AgentOptions, 'db'> | undefined;
+}
 
 /** State databases are next door or on the same machine. */
 const BACKOFF_MS = { min: 50, max: 2_000 };
@@ -14,7 +23,7 @@ const BACKOFF_MS = { min: 50, max: 2_000 };
  * Runs until the signal aborts; the switches then go on as they are. Throws AddressError, RemoteError, StoreError when
  * it cannot even begin.
  */
-export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
+export async function runController(options: ControllerOptions, { signal, agent }: ControllerProcess): Promise<void> {
   const { db, stateDir, tls, logLevel, logFile, pidFile } = options;
   const logger = pino(
     { level: logLevel, base: null },
@@ -44,6 +53,10 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     const api = createApi({ store, view: controllerView(controller), logger });
     undo.push(() => api.close());
     const url = await listen(api, { address: options.apiAddress, allowRemote: options.allowRemoteApi });
+    if (agent !== undefined) {
+      const running = startAgent({ ...agent, db: remote.split(',') }, logger);
+      undo.push(() => running.stop());
+    }
     if (pidFile !== undefined) {
       await writeFile(pidFile, `${process.pid}\n`);
       undo.push(() => rm(pidFile, { force: true }));

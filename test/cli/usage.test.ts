@@ -152,7 +152,7 @@ describe('CLI: usage', () => {
       db: ['ssl:a:1', 'ssl:b:1'],
       ovs: 'unix:/o',
       bridge: 'br-int',
-      runDir: '/r',
+      ...{ runDir: '/r', containerImage: 'i', vmImages: '/i', libvirt: 'qemu:///session' },
     });
     expect(agent.tls).to.deep.equal(tls);
     expect(agent.db).to.deep.equal(['ssl:a:1', 'ssl:b:1']);

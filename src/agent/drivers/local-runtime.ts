@@ -108,6 +108,7 @@ class LocalRuntime implements ProxyRuntime {
       await this.stop({ isKind: false });
       const why = await this.complaint();
       if (why !== undefined) throw new AgentError('bad-config', `HAProxy does not start: ${why}`, { cause: error });
+      if (!(error instanceof AgentError && error.code === 'no-answer')) throw error;
       const said = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n').at(-1);
       throw said ? new AgentError('no-answer', `HAProxy does not start: ${said}`, { cause: error }) : error;
     }

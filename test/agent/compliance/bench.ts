@@ -61,6 +61,18 @@ export class Bench {
     await rm(this.runDir, { recursive: true, force: true });
   }
 
+  /** OVSDB remote of the Open vSwitch. */
+  get remote(): string {
+    return this.#ovs.dbRemote;
+  }
+
+  /** Makes the client a VM of this name, as a hypervisor would. */
+  async named(ifaceId: string): Promise<void> {
+    const mac = await this.inClient('cat', '/sys/class/net/eth0/address');
+    const ids = [`external_ids:iface-id=${ifaceId}`, `external_ids:attached-mac="${mac}"`];
+    await this.vsctl('set', 'Interface', this.#cable, ...ids);
+  }
+
   naming(placement: SandboxPlacement): Naming {
     return createNaming({ host: this.host, runDir: this.runDir, placement });
   }

@@ -8,6 +8,7 @@ import { createNamespaceDriver } from '../../../src/agent/drivers/namespace.ts';
 import type { Naming, SandboxNames } from '../../../src/agent/names.ts';
 import { ended, pidsInside, signalProcess } from '../../../src/agent/process.ts';
 import { missingForSystem } from '../../support/requirements.ts';
+import { virtualMachine } from '../vm-subject.ts';
 import { type Bench, sh } from './bench.ts';
 
 /** Something that has the name of ours and is not ours. */
@@ -130,4 +131,4 @@ const container: Subject = {
   ],
 };
 
-export const SUBJECTS: readonly Subject[] = [namespace, container];
+export const SUBJECTS: readonly Subject[] = [namespace, container, virtualMachine];
