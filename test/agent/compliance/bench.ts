@@ -1,7 +1,7 @@
 /**
  * Where drivers are tried: a real Open vSwitch that only switches, in the test's own network, and a client on its bridge.
  *
- *   client namespace [eth0]───[cN] bridge (netdev) [hlb…]───[eth0] sandbox
+ *   client namespace [eth0]───[hc…] bridge [hlb…]───[eth0] sandbox
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -37,8 +37,9 @@ export class Bench {
 
   async up(): Promise<void> {
     this.runDir = await mkdtemp(join(tmpdir(), 'hlb-'));
-    this.#ovs = await startOvs({ bridge: `hd${process.pid}` });
-    await this.vsctl('add-br', this.bridge, '--', 'set', 'bridge', this.bridge, 'datapath_type=netdev');
+    // The dummy datapath takes real cables too; of the other userspace one a network can have but one.
+    this.#ovs = await startOvs({ bridge: this.bridge });
+    await this.vsctl('set', 'bridge', this.bridge, 'fail_mode=standalone');
     const [outer, inner] = [this.#cable, this.#client];
     await sh('ip', 'netns', 'add', inner);
     await sh('ip', 'link', 'add', outer, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', inner);
@@ -56,7 +57,6 @@ export class Bench {
   async down(): Promise<void> {
     await this.#switch?.stop();
     await sh('ip', 'netns', 'del', this.#client).catch(() => {});
-    await this.#ovs?.vsctl('del-br', this.bridge);
     await this.#ovs?.stop();
     await rm(this.runDir, { recursive: true, force: true });
   }
