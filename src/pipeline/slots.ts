@@ -10,74 +10,96 @@ export interface SlotMember {
   readonly weight: number;
 }
 
-/** Most members that a pool's slot table can serve: each needs a slot, and OVS hashes to at most 256 values. */
-export const MAX_SLOTS = 256;
-
-/** 64 slots do for up to 16 members; more members get the most that OVS can hash to. */
-export function slotCount(members: number): number {
-  return members <= 16 ? 64 : MAX_SLOTS;
-}
+/** Slots of every table, and so the most members that a pool can serve: Open vSwitch hashes to at most 256 values. */
+export const SLOTS = 256;
 
 /**
- * Slot → key of its member. Shares equal the weights within one slot: quotas by largest remainder, then a stable
- * matching (Gale-Shapley) in which both sides rank by the same score of (slot, member), so the result does not depend
- * on any order and few slots change when a member comes or goes. Empty when there are no members.
+ * Slot → key of its member: `SLOTS` entries; none when nobody serves.
+ *
+ * Every serving member has its share by weight, rounded down or up, but at least one slot. Where many small members
+ * leave too little for that, they have one slot each and the others share what remains by weight.
+ *
+ * Absent members belong to the pool but cannot serve now. They are dealt slots like the others, and then theirs are lent
+ * out. So where weights are equal and nobody else is absent, a member that goes changes its own slots and no other, and
+ * its return undoes that.
  */
-export function slotTable(members: readonly SlotMember[], slots = slotCount(members.length)): readonly number[] {
+export function slotTable(serving: readonly SlotMember[], absent: readonly SlotMember[] = []): readonly number[] {
+  if (serving.length === 0) return [];
+  const dealt = absent.length === 0 ? [] : deal([...serving, ...absent], []);
+  return deal(serving, dealt);
+}
+
+/** Slots stay with their owners as far as quotas allow; the rest goes by fit, the best pair of slot and member first. */
+function deal(members: readonly SlotMember[], owners: readonly number[]): readonly number[] {
   const ordered = [...members].sort((a, b) => a.key - b.key);
-  if (ordered.length === 0) return [];
-  const quota = quotas(ordered, slots);
-  const scores = Array.from({ length: slots }, (_, slot) => ordered.map((member) => score(slot, member)));
-  const held: number[][] = ordered.map(() => []);
-  const table = new Array<number>(slots).fill(-1);
-  for (let first = 0; first < slots; first++) {
-    // A member that has too many sends the slot that fits it least on to that slot's next choice.
-    for (let slot: number | undefined = first; slot !== undefined; ) {
-      const choice = nextChoice(scores[slot]!, table[slot]!);
-      const mine = held[choice]!;
-      table[slot] = choice;
-      mine.push(slot);
-      slot = mine.length > quota[choice]! ? removeLeast(mine, (one) => scores[one]![choice]!) : undefined;
-    }
+  const { least, most, extras } = quotas(ordered);
+  const table = new Array<number | undefined>(SLOTS).fill(undefined);
+  const held = ordered.map(() => 0);
+  let left = SLOTS;
+  let extrasLeft = extras;
+  const offer = (slot: number, index: number): void => {
+    const isExtra = held[index]! >= least[index]!;
+    if (table[slot] !== undefined || held[index]! >= most[index]! || (isExtra && extrasLeft === 0)) return;
+    table[slot] = ordered[index]!.key;
+    held[index]!++;
+    left--;
+    if (isExtra) extrasLeft--;
+  };
+  const indexes = new Map(ordered.map(({ key }, index) => [key, index]));
+  for (const [slot, owner] of owners.entries()) {
+    const index = indexes.get(owner);
+    if (index !== undefined) offer(slot, index);
   }
-  return table.map((choice) => ordered[choice]!.key);
-}
-
-/** Slots per member: proportional to weight, the rest to the largest remainders, ties to the smaller key. */
-function quotas(members: readonly SlotMember[], slots: number): number[] {
-  const total = members.reduce((sum, member) => sum + member.weight, 0);
-  const shares = members.map(({ weight }) => (slots * weight) / total);
-  const floors = shares.map(Math.floor);
-  const order = members
-    .map((member, index) => ({ index, key: member.key, rest: shares[index]! - floors[index]! }))
-    .sort((a, b) => b.rest - a.rest || a.key - b.key);
-  const missing = slots - floors.reduce((sum, floor) => sum + floor, 0);
-  for (const { index } of order.slice(0, missing)) floors[index]!++;
-  return floors;
-}
-
-/** How well the two fit (weighted rendezvous): negative, higher is better. */
-function score(slot: number, { key, weight }: SlotMember): number {
-  return Math.log((hash(key, slot) + 1) / 0x1_0000_0001) / weight;
-}
-
-/** The member that fits best after `last` (-1: at all); of equal ones the first. */
-function nextChoice(scores: readonly number[], last: number): number {
-  const limit = scores[last] ?? 0;
-  let best = -1;
-  for (let i = 0; i < scores.length; i++) {
-    const one = scores[i]!;
-    const comesAfter = one < limit || (one === limit && i > last);
-    if (comesAfter && (best < 0 || one > scores[best]!)) best = i;
+  const pairs = bestFirst(ordered);
+  for (let i = 0; left > 0; i++) {
+    const pair = pairs[i]!;
+    offer(pair % SLOTS, Math.floor(pair / SLOTS));
   }
-  return best;
+  return table as readonly number[];
 }
 
-function removeLeast(slots: number[], score: (slot: number) => number): number {
-  let least = 0;
-  for (let i = 1; i < slots.length; i++) if (score(slots[i]!) < score(slots[least]!)) least = i;
-  return slots.splice(least, 1)[0]!;
+interface Quotas {
+  readonly least: readonly number[];
+  /** At most one more than the least. */
+  readonly most: readonly number[];
+  /** How many slots remain when everybody has the least. */
+  readonly extras: number;
 }
+
+function quotas(members: readonly SlotMember[]): Quotas {
+  const minimum = members.length > SLOTS ? 0 : 1;
+  const small = members.map(() => false);
+  for (;;) {
+    const others = members.filter((_, index) => !small[index]);
+    const slots = SLOTS - (members.length - others.length);
+    const total = others.reduce((sum, { weight }) => sum + weight, 0);
+    const shares = members.map(({ weight }, index) => (small[index] ? 1 : (slots * weight) / total));
+    const least = shares.map((share) => Math.max(minimum, Math.floor(share)));
+    const most = shares.map((share) => Math.max(minimum, Math.ceil(share)));
+    const extras = SLOTS - least.reduce((sum, count) => sum + count, 0);
+    if (extras >= 0) return { least, most, extras };
+    for (const [index, share] of shares.entries()) if (share < 1) small[index] = true;
+  }
+}
+
+/** All pairs, as index of the member × SLOTS + slot, by the hash of both over the weight: lower fits better. */
+function bestFirst(members: readonly SlotMember[]): Uint32Array {
+  const scores = new Float32Array(members.length * SLOTS);
+  let pair = 0;
+  for (const { key, weight } of members)
+    for (let slot = 0; slot < SLOTS; slot++) scores[pair++] = hash(key, slot) / weight;
+  // A counting sort, as `sort` would take most of the time: floating point numbers of one sign are ordered like their bits.
+  const bits = new Uint32Array(scores.buffer);
+  const next = new Uint32Array((1 << (31 - IGNORED_BITS)) + 1);
+  for (let i = 0; i < bits.length; i++) next[(bits[i]! >>> IGNORED_BITS) + 1]!++;
+  for (let i = 1; i < next.length; i++) next[i]! += next[i - 1]!;
+  const pairs = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) pairs[next[bits[i]! >>> IGNORED_BITS]!++] = i;
+  return pairs;
+}
+
+/** Leaves 6 bits of the mantissa. Which of equally good pairs comes first does not matter if it is always the same one. */
+const IGNORED_BITS = 17;
 
 /** A 32-bit mix of two integers (murmur3's finaliser). */
 function hash(a: number, b: number): number {
