@@ -106,7 +106,7 @@ function persistenceLines(backend: Backend): string[] {
       return [`cookie ${COOKIE} insert indirect nocache dynamic`, `dynamic-cookie-key ${cookieKey(backend)}`];
     case 'APP_COOKIE': {
       const { cookieName } = persistence;
-      return [`stick match req.cook(${cookieName}) ${table}`, `stick store-response res.cook(${cookieName}) ${table}`];
+      return [`stick on req.cook(${cookieName}) ${table}`, `stick store-response res.cook(${cookieName}) ${table}`];
     }
   }
 }

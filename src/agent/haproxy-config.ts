@@ -44,8 +44,9 @@ const MAX_RELOADS = 10;
 const SPREAD_CHECKS_MS = 200;
 
 /**
- * A connection that a member refuses is tried with another one at once, three times. A member that does not answer takes
- * the listener's `timeout_member_connect` each time: only a health monitor can know before.
+ * A connection that a member refuses is tried with another one at once, three times. ROUND_ROBIN goes on to the next; the
+ * other algorithms only avoid the one that failed last, so two dead members can keep a client among themselves. A member
+ * that does not answer takes the listener's `timeout_member_connect` each time. Only a health monitor can know before.
  */
 const DEFAULTS = [
   'load-server-state-from-file global',

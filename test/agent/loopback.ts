@@ -173,7 +173,7 @@ export class Balancer {
   async remove(): Promise<void> {
     this.haproxy.release();
     await this.runtime.stop();
-    await rm(this.runtime.dir, { recursive: true });
+    await rm(this.runtime.dir, { recursive: true, force: true });
   }
 
   #create(): Haproxy {
@@ -282,6 +282,11 @@ export class Fixture {
     this.#ends.push(() => Promise.all(backends.map((backend) => backend.close())));
     for (const backend of backends) await backend.listen(port);
     return { port, backends };
+  }
+
+  /** Resolves when the question is answered so. */
+  async settled(ask: () => Promise<string>, answer: string): Promise<void> {
+    await until(async () => (await ask()) === answer, { what: answer });
   }
 
   defer(end: () => unknown): void {
