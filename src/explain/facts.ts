@@ -1,0 +1,192 @@
+/** What the numbers in a host's switch stand for, as plain data: the API's answer, and all that this folder works from. */
+import type { Host, Listener, LoadBalancer, Model, Network, Pool } from '../model/types.ts';
+import { balancerMac, probeMac, sandboxMac, vipMac } from '../model/vip-mac.ts';
+import { poolGroup, zonesOf } from '../pipeline/ids.ts';
+
+export interface NetworkFacts {
+  readonly key: number;
+  readonly name: string;
+  readonly vlan: number;
+  readonly subnets: readonly string[];
+  /** Conntrack zones by what they are for. */
+  readonly zones: Readonly<Record<string, number>>;
+  /** The host's own addresses toward members, and the MAC it uses there. */
+  readonly addresses: readonly string[];
+  readonly balancer_mac: string;
+}
+
+export interface VmFacts {
+  readonly iface_id: string;
+  readonly name: string;
+  readonly host: string;
+  readonly ofport: number;
+  /** Name of the network; null when its VLAN is none's. */
+  readonly network: string | null;
+  readonly owner: string;
+  readonly mac: string | null;
+  /** As far as they are known. */
+  readonly addresses: readonly string[];
+  /** Empty, or why it is served by nobody. */
+  readonly ignored: string;
+}
+
+export interface MemberFacts {
+  readonly key: number;
+  readonly name: string;
+  readonly address: string;
+  readonly protocol_port: number;
+  readonly weight: number;
+  readonly backup: boolean;
+  readonly admin_state_up: boolean;
+  /** Null: nobody has answered for the address. */
+  readonly mac: string | null;
+  /** As this host's balancer finds it; null when it has not looked. */
+  readonly health: string | null;
+}
+
+export interface PoolFacts {
+  readonly key: number;
+  readonly name: string;
+  readonly admin_state_up: boolean;
+  readonly algorithm: string;
+  /** Group ids, IPv4 and IPv6. */
+  readonly groups: readonly [number, number];
+  readonly members: readonly MemberFacts[];
+}
+
+export interface ListenerFacts {
+  readonly name: string;
+  readonly protocol: string;
+  readonly protocol_port: number;
+  readonly admin_state_up: boolean;
+  readonly allowed_cidrs: readonly string[];
+  /** Key of its pool. */
+  readonly pool: number | null;
+}
+
+export interface LoadBalancerFacts {
+  readonly key: number;
+  readonly id: string;
+  readonly name: string;
+  readonly network: string;
+  readonly owner: string;
+  readonly admin_state_up: boolean;
+  readonly vips: readonly string[];
+  readonly vip_mac: string;
+  /** Of its balancer's sandbox on this host; null in placement switch. */
+  readonly sandbox_mac: string | null;
+  readonly placement: string;
+  readonly lookup_mode: string;
+  readonly return_path: string;
+  /** On this host; null = there is none. */
+  readonly balancer: { readonly state: string; readonly error: string } | null;
+  readonly listeners: readonly ListenerFacts[];
+  readonly pools: readonly PoolFacts[];
+}
+
+export interface Facts {
+  readonly host: {
+    readonly name: string;
+    readonly remote: string;
+    readonly bridge: string;
+    readonly state: string;
+    readonly error: string;
+    readonly probe_mac: string;
+  };
+  readonly networks: readonly NetworkFacts[];
+  readonly owners: readonly { readonly key: number; readonly name: string }[];
+  /** Of all hosts. */
+  readonly vms: readonly VmFacts[];
+  readonly load_balancers: readonly LoadBalancerFacts[];
+}
+
+/** A VM's port as a host shows it; `network` is an id. */
+export interface SeenPort {
+  readonly ifaceId: string;
+  readonly host: string;
+  readonly network: string | undefined;
+  readonly owner: string;
+  readonly mac: string | undefined;
+  readonly ofport: number;
+  readonly state: 'client' | 'ignored';
+  readonly reason?: string | undefined;
+}
+
+/** The facts about one host. */
+export function factsOf(model: Model, host: Host, ports: readonly SeenPort[]): Facts {
+  const { name, remote, bridge, status } = host;
+  return {
+    host: { name, remote, bridge, state: status.state, error: status.error, probe_mac: probeMac(host.id) },
+    networks: [...model.networks.values()].map((network) => networkFacts(model, host, network)),
+    owners: [...model.ownerKeys].map(([owner, key]) => ({ key, name: owner })),
+    vms: ports.map((port) => vmFacts(model, port)),
+    load_balancers: [...model.loadBalancers.values()].map((lb) => loadBalancerFacts(model, host, lb)),
+  };
+}
+
+function networkFacts(model: Model, host: Host, network: Network): NetworkFacts {
+  const { id, key, name, vlan, subnets } = network;
+  const own = model.addresses.filter(({ hostId, networkId }) => hostId === host.id && networkId === id);
+  const addresses = own.map(({ address }) => address);
+  return { key, name, vlan, subnets, zones: zonesOf(key), addresses, balancer_mac: balancerMac(host.id, id) };
+}
+
+function vmFacts(model: Model, port: SeenPort): VmFacts {
+  const { ifaceId, host, ofport, owner, mac, network, state, reason = '' } = port;
+  const machine = model.virtualMachines.get(ifaceId);
+  const neighbours = Object.entries((network && model.neighbours.get(network)) ?? {});
+  const found = neighbours.flatMap(([address, known]) => (known === mac ? [address] : []));
+  return {
+    ...{ iface_id: ifaceId, host, ofport, owner, mac: mac ?? null },
+    name: machine?.name || model.ports.get(ifaceId)?.name || ifaceId,
+    network: (network && model.networks.get(network)?.name) ?? null,
+    addresses: [...new Set([...(machine?.addresses ?? []), ...found])],
+    ignored: state === 'ignored' ? reason || 'ignored' : '',
+  };
+}
+
+function loadBalancerFacts(model: Model, host: Host, loadBalancer: LoadBalancer): LoadBalancerFacts {
+  const { id, key, name, network, owner, vips, placement, lookupMode, returnPath, adminStateUp } = loadBalancer;
+  const balancer = [...model.balancers.values()].find((one) => one.loadBalancerId === id && one.hostId === host.id);
+  const health = (balancer && model.observations.get(balancer.id)?.memberHealth) ?? {};
+  const macs = model.neighbours.get(network.id) ?? {};
+  return {
+    ...{ key, id, name: name || id, network: network.name, owner, vips, placement },
+    ...{ lookup_mode: lookupMode, return_path: returnPath, admin_state_up: adminStateUp },
+    vip_mac: vipMac(id),
+    sandbox_mac: placement === 'switch' ? null : sandboxMac(id, host.id),
+    balancer: balancer === undefined ? null : { state: balancer.state, error: balancer.error },
+    listeners: loadBalancer.listeners.map(listenerFacts),
+    pools: loadBalancer.pools.map((pool) => poolFacts(pool, macs, health)),
+  };
+}
+
+function listenerFacts({ name, protocol, protocolPort, adminStateUp, allowedCidrs, defaultPool }: Listener) {
+  return {
+    ...{ name, protocol, protocol_port: protocolPort, admin_state_up: adminStateUp, allowed_cidrs: allowedCidrs },
+    pool: defaultPool?.key ?? null,
+  };
+}
+
+function poolFacts(
+  { key, name, adminStateUp, algorithm, members }: Pool,
+  macs: Readonly<Record<string, string>>,
+  health: Readonly<Record<string, string>>,
+): PoolFacts {
+  return {
+    ...{ key, name, admin_state_up: adminStateUp, algorithm },
+    groups: [poolGroup(key, 4), poolGroup(key, 6)],
+    members: members.map((member) => ({
+      ...{ key: member.key, name: member.name, address: member.address, protocol_port: member.protocolPort },
+      ...{ weight: member.weight, backup: member.backup, admin_state_up: member.adminStateUp },
+      mac: macs[member.address] ?? null,
+      health: health[member.id] ?? null,
+    })),
+  };
+}
+
+/** Whether a VM's port is a client of the load balancer. */
+export function serves(loadBalancer: LoadBalancerFacts, vm: VmFacts): boolean {
+  if (loadBalancer.network !== vm.network || vm.ignored !== '') return false;
+  return loadBalancer.owner === '' || vm.owner === '' || loadBalancer.owner === vm.owner;
+}
