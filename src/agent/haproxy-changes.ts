@@ -18,6 +18,8 @@ export interface Reload {
 export interface Commands {
   readonly kind: 'commands';
   readonly commands: readonly string[];
+  /** Servers that these commands leave down until a probe succeeds. */
+  readonly unproven: readonly string[];
 }
 
 /**
@@ -56,7 +58,8 @@ export function planChange(running: Running, wanted: ProxyConfig): Reload | Comm
     ),
     ...gone.flatMap(removeCommands),
   ];
-  return { kind: 'commands', commands };
+  const unproven = started.filter(({ isChecked }) => isChecked).map(({ name }) => name);
+  return { kind: 'commands', commands, unproven };
 }
 
 /** Whether all is equal that only a reload can change. Addresses of members are never changed. */

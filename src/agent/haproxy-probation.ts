@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentError } from './errors.ts';
 import { type Ask, command } from './haproxy-cli.ts';
-import { ASK_SERVERS, isUnproven, parseServers, type RunningServer } from './haproxy-state.ts';
+import { ASK_SERVERS, parseServers, type RunningServer } from './haproxy-state.ts';
 
 /** Probes are answered soon or not at all: it looks often at first, then leaves it to who calls `look` now and then. */
 const FIRST_LOOK_MS = 10;
@@ -21,9 +21,13 @@ export class Probation {
     this.#ask = ask;
   }
 
-  /** Takes those of the servers that are unproven, and watches them for a while. Resolves when none is left, or after that while. */
-  watch(servers: readonly RunningServer[]): Promise<void> {
-    for (const server of servers) if (isUnproven(server)) this.#waiting.add(server.name);
+  /** Takes servers that are down because nothing is known of them. */
+  add(names: Iterable<string>): void {
+    for (const name of names) this.#waiting.add(name);
+  }
+
+  /** Watches for a while. Resolves when no server is left to wait for, or after that while. */
+  watch(): Promise<void> {
     this.#watching ??= this.#watch().finally(() => {
       this.#watching = undefined;
     });

@@ -124,7 +124,16 @@ export function stateFile(servers: readonly Server[], seen: readonly RunningServ
   return `1\n${HEADER}\n${lines.join('')}`;
 }
 
-/** Whether it has a health monitor that has found nothing yet. */
+/** Servers that `stateFile` leaves down because nothing is known of them. */
+export function unprovenAtStart(servers: readonly Server[], seen: readonly RunningServer[]): string[] {
+  const proven = seen.filter((server) => server.isEnabled && !isUnproven(server));
+  const known = new Set(proven.map(({ name }) => memberOf(name)));
+  return servers
+    .filter(({ name, isChecked, isEnabled }) => isChecked && isEnabled && !known.has(memberOf(name)))
+    .map(({ name }) => name);
+}
+
+/** Whether it is down because its health monitor has found nothing yet. */
 export const isUnproven = ({ isEnabled, isChecked, isUp, probeStatus }: RunningServer): boolean =>
   isEnabled && isChecked && !isUp && probeStatus === NOT_PROBED;
 

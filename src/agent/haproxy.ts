@@ -11,7 +11,14 @@ import { planChange } from './haproxy-changes.ts';
 import { command, newVersion } from './haproxy-cli.ts';
 import type { ProxyConfig } from './haproxy-config.ts';
 import { Probation } from './haproxy-probation.ts';
-import { ASK_SERVERS, parseServers, type RunningServer, stateFile } from './haproxy-state.ts';
+import {
+  ASK_SERVERS,
+  isUnproven,
+  parseServers,
+  type RunningServer,
+  stateFile,
+  unprovenAtStart,
+} from './haproxy-state.ts';
 import { ASK_ALL } from './haproxy-stats.ts';
 
 const START_TIMEOUT_MS = 10_000;
@@ -127,7 +134,7 @@ export class Haproxy {
     const before = await this.#runtime.read();
     const refusal = before === undefined || before === config.text ? undefined : await this.#refusal(config.text);
     try {
-      await this.#runtime.writeStates(stateFile(config.servers, this.#seen));
+      await this.#writeStates(config);
       await this.#runtime.start(refusal === undefined ? config.text : before!);
       this.#version = await this.#runningVersion(START_TIMEOUT_MS);
     } catch (error) {
@@ -136,7 +143,7 @@ export class Haproxy {
     }
     this.#isHeld = true;
     if (refusal !== undefined) throw notUpdated(refusal);
-    await Promise.race([this.#probation.watch(await this.#look()), delay(FIRST_PROBES_MS)]);
+    await Promise.race([this.#probation.watch(), delay(FIRST_PROBES_MS)]);
   }
 
   async #refusal(text: string): Promise<AgentError | undefined> {
@@ -150,16 +157,19 @@ export class Haproxy {
   }
 
   async #change(config: ProxyConfig): Promise<void> {
-    const change = planChange({ version: this.#version!, servers: await this.#look() }, config);
+    const servers = await this.#look();
+    const change = planChange({ version: this.#version!, servers }, config);
     if (change.kind === 'reload') {
       await this.#reload(config);
     } else if (change.commands.length > 0) {
+      this.#probation.add(change.unproven);
       await command(this.#ask, change.commands);
       // For the next start: what runs has it already.
       await this.#runtime.write(config.text);
     }
     this.#config = config;
-    void this.#probation.watch(await this.#look());
+    this.#probation.add(servers.filter(isUnproven).map(({ name }) => name));
+    void this.#probation.watch();
   }
 
   /** A configuration that HAProxy cannot load is taken back, so that the next start has one that it can. */
@@ -170,7 +180,7 @@ export class Haproxy {
     await runtime.hush();
     const lastWords = await runtime.ask(ASK_ALL);
     this.#seen = parseServers(lastWords);
-    await runtime.writeStates(stateFile(config.servers, this.#seen));
+    await this.#writeStates(config);
     await runtime.write(config.text);
     // It answers nothing, and closes the connection when it has begun.
     await runtime.ask('reload');
@@ -181,6 +191,11 @@ export class Haproxy {
     }
     if (before !== undefined) await runtime.write(before);
     throw new AgentError('bad-config', `HAProxy cannot load the configuration: ${await runtime.complaint()}`);
+  }
+
+  async #writeStates({ servers }: ProxyConfig): Promise<void> {
+    this.#probation.add(unprovenAtStart(servers, this.#seen));
+    await this.#runtime.writeStates(stateFile(servers, this.#seen));
   }
 
   async #look(): Promise<readonly RunningServer[]> {
@@ -195,7 +210,9 @@ export class Haproxy {
     const config = this.#config;
     if (config === undefined) return;
     const change = planChange({ version: this.#version!, servers: this.#seen }, config);
-    if (change.kind === 'commands') await command(this.#ask, change.commands);
+    if (change.kind !== 'commands') return;
+    this.#probation.add(change.unproven);
+    await command(this.#ask, change.commands);
   }
 
   #runningVersion(timeoutMs: number): Promise<string> {
