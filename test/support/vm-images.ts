@@ -17,9 +17,11 @@ export const VM_PROGRAMS = [
 /** The first one downloads packages. */
 export const IMAGES_TIMEOUT_MS = 180_000;
 
+/** Where they are kept. */
+export const VM_IMAGES = packaged('node_modules/.cache/hostlb-images');
+
 /** Builds what is not up to date; resolves to the folder. */
 export async function vmImages(): Promise<string> {
-  const folder = packaged('node_modules/.cache/hostlb-images');
-  await promisify(execFile)(packaged('scripts/build-image'), ['vm', '--output', folder]);
-  return folder;
+  await promisify(execFile)(packaged('scripts/build-image'), ['vm', '--output', VM_IMAGES]);
+  return VM_IMAGES;
 }
