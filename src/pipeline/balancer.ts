@@ -119,19 +119,23 @@ function distinctServices(
 
 /** One bucket per slot; each only names the slot's member, table commit does the rest. */
 function selectGroup(pool: Pool, family: Family, surroundings: Surroundings): Group {
+  const serving = usable(pool, family, surroundings);
+  const absent = membersOf(pool, family).filter((m) => m.weight > 0 && !m.backup && !serving.includes(m));
+  const actions = new Map(serving.map(({ key }) => [key, actionsOf(key)]));
+  const slots = slotTable(serving, absent);
   return {
     type: GROUP_TYPE.select,
     groupId: poolGroup(pool.key, family),
-    buckets: slotTable(usable(pool, family, surroundings)).map((member, bucketId) => ({
-      bucketId,
-      actions: [
-        { kind: 'set_field', field: 'reg6', value: member },
-        { kind: 'resubmit_table', inPort: 0xfff8, tableId: TABLES.commit },
-      ],
-      weight: 1,
-    })),
+    buckets: slots.map((member, bucketId) => ({ bucketId, actions: actions.get(member)!, weight: 1 })),
     ...selectionOf(pool, family),
   };
+}
+
+function actionsOf(member: number): Group['buckets'][number]['actions'] {
+  return [
+    { kind: 'set_field', field: 'reg6', value: member },
+    { kind: 'resubmit_table', inPort: 0xfff8, tableId: TABLES.commit },
+  ];
 }
 
 /** Members whose MAC is unknown get no slots: they could not be reached. Backups get some only where there is nobody else. */
