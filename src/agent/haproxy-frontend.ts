@@ -19,6 +19,8 @@ export function frontendLines({ listener, backend }: Service, vips: readonly str
     ...vips.map((vip) => `bind ${endpoint(vip, protocolPort)}`),
     `mode ${backend.mode}`,
     ...(connectionLimit > 0 ? [`maxconn ${connectionLimit}`] : []),
+    // A worker that a reload replaces answers once more on connections that wait for a request, rather than cut them off.
+    ...(backend.mode === 'http' ? ['option idle-close-on-response'] : []),
     `timeout client ${duration(timeouts.clientDataMs)}`,
     ...(timeouts.tcpInspectMs > 0 ? [`tcp-request inspect-delay ${timeouts.tcpInspectMs}ms`] : []),
     ...cidrLines(allowedCidrs),

@@ -112,6 +112,7 @@ frontend http
   bind [fd00::100]:80
   mode http
   maxconn 7
+  option idle-close-on-response
   timeout client 1ms
   tcp-request inspect-delay 4ms
   acl allowed src 10.0.0.0/24 fd00::/64
