@@ -92,7 +92,7 @@ export class VmChannel {
     }
     const { status, output } = await this.#request(body, timeoutMs);
     if (status === 0) return output;
-    const said = output.trim().replaceAll('\n', '; ').slice(-400);
+    const said = output.trim().replaceAll('\n', '; ').slice(0, 400);
     throw new AgentError('command-failed', `virtual machine ${name}: ${said || `status ${status}`}`);
   }
 

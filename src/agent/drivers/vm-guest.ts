@@ -51,8 +51,10 @@ export const writeScript = (config: string): string => `${heredoc(CANDIDATE, con
 
 export const writeStatesScript = (states: string): string => heredoc(GUEST.stateFile, states);
 
-/** Fails, with what HAProxy says, when it refuses the configuration. */
-export const checkScript = (config: string): string => `${heredoc(CANDIDATE, config)}\nhaproxy -c -q -f ${CANDIDATE}`;
+/** Prints what HAProxy says of a configuration, and last that it is valid, if it is. */
+export const checkScript = (config: string): string =>
+  `${heredoc(CANDIDATE, config)}\nhaproxy -c -q -f ${CANDIDATE} && echo ${VALID} || :`;
+export const VALID = 'is valid';
 
 /** Prints what the master answers to a line. */
 export const askScript = (line: string, timeoutMs: number): string =>

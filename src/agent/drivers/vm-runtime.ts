@@ -12,15 +12,18 @@ import {
   READ_LOG,
   START,
   stopScript,
+  VALID,
   writeScript,
   writeStatesScript,
 } from './vm-guest.ts';
 
-const START_TIMEOUT_MS = 10_000;
+/** An emulated machine has to share a processor with those that boot. */
+const START_TIMEOUT_MS = 30_000;
 const ADOPT_TIMEOUT_MS = 4_000;
 const ASK_TIMEOUT_MS = 4_000;
 /** How long connections may finish when the balancer goes. Its last client is gone by then. */
 const SOFT_STOP_MS = 1_000;
+const HARD_STOP_MS = 3_000;
 
 /** A machine as its HAProxy's runtime sees it. */
 export interface VmConnection {
@@ -82,10 +85,9 @@ class VmRuntime implements ProxyRuntime {
   }
 
   async check(config: string): Promise<void> {
-    await this.#run(checkScript(config)).catch((cause: AgentError) => {
-      if (cause.code !== 'command-failed') throw cause;
-      throw new AgentError('bad-config', `HAProxy refuses the configuration: ${cause.message}`, { cause });
-    });
+    const said = await this.#run(checkScript(config));
+    if (said.trimEnd().endsWith(VALID)) return;
+    throw new AgentError('bad-config', `HAProxy refuses the configuration: ${complaintIn(said) ?? said.slice(0, 400)}`);
   }
 
   async write(config: string): Promise<void> {
@@ -101,7 +103,7 @@ class VmRuntime implements ProxyRuntime {
   }
 
   async ask(line: string, timeoutMs: number = ASK_TIMEOUT_MS): Promise<string> {
-    return this.#run(askScript(line, timeoutMs)).catch((cause: AgentError) => {
+    return this.#run(askScript(line, timeoutMs), timeoutMs).catch((cause: AgentError) => {
       throw new AgentError('no-answer', `HAProxy does not answer: ${cause.message}`, { cause });
     });
   }
@@ -121,16 +123,17 @@ class VmRuntime implements ProxyRuntime {
   /** A machine that is not there, or does not answer, has no HAProxy that could be asked: it is ended as a whole. */
   async stop({ isKind }: { readonly isKind: boolean }): Promise<void> {
     this.#pid = undefined;
-    await this.#connection.channel?.run(stopScript(isKind ? SOFT_STOP_MS : 0));
+    const graceMs = isKind ? SOFT_STOP_MS : 0;
+    await this.#connection.channel?.run(stopScript(graceMs), graceMs + HARD_STOP_MS);
   }
 
   release(): void {
     this.#pid = undefined;
   }
 
-  async #run(script: string): Promise<string> {
+  async #run(script: string, timeoutMs?: number): Promise<string> {
     const { channel } = this.#connection;
     if (channel === undefined) throw new AgentError('no-answer', 'its virtual machine ended');
-    return channel.run(script);
+    return channel.run(script, timeoutMs);
   }
 }

@@ -105,7 +105,7 @@ function createParts({ names, ports, libvirt, lost, images, accelerate }: PartsI
           channel = undefined;
           configured = undefined;
           haproxy.release();
-          lost('its virtual machine ended');
+          lost('HAProxy ended with its virtual machine');
         },
       },
       timeoutMs,

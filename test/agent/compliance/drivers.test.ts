@@ -70,7 +70,12 @@ async function refused(work: Promise<unknown>): Promise<AgentError> {
   return error as AgentError;
 }
 
-for (const subject of SUBJECTS) describe(`driver ${subject.placement}`, () => complies(subject));
+for (const subject of SUBJECTS) {
+  describe(`driver ${subject.placement}`, function () {
+    this.timeout(subject.timeoutMs);
+    complies(subject);
+  });
+}
 
 function complies(subject: Subject): void {
   const bench = new Bench();
@@ -92,7 +97,6 @@ function complies(subject: Subject): void {
   const traces = async () => [...(await bench.leftovers(naming)), ...(await subject.leftovers(naming))];
 
   before(async function () {
-    this.timeout(60_000);
     const missing = await subject.missing();
     if (missing.length > 0) {
       process.stdout.write(`    skipped: this needs ${missing.join(', ')}\n`);
@@ -104,11 +108,7 @@ function complies(subject: Subject): void {
   });
   after(() => bench.down());
 
-  beforeEach(function () {
-    this.timeout(subject.timeoutMs);
-  });
-  afterEach(async function () {
-    this.timeout(subject.timeoutMs);
+  afterEach(async () => {
     for (const one of all.splice(0)) abandon(one);
     await (await hands()).remove();
     all = [];
@@ -271,7 +271,7 @@ function complies(subject: Subject): void {
       try {
         const one = await hands();
         const error = await refused(one.make(planOf(names)));
-        expect(error.code).to.equal('name-taken');
+        expect(error.code, error.message).to.equal('name-taken');
         expect(error.message).to.contain(names.name);
         await one.remove();
         expect(await foreign.exists(names)).to.equal(true);
