@@ -53,7 +53,7 @@ export const writeStatesScript = (states: string): string => heredoc(GUEST.state
 
 /** Prints what HAProxy says of a configuration, and last that it is valid, if it is. */
 export const checkScript = (config: string): string =>
-  `${heredoc(CANDIDATE, config)}\nhaproxy -c -q -f ${CANDIDATE} && echo ${VALID} || :`;
+  `${heredoc(CANDIDATE, config)}\nhaproxy -c -f ${CANDIDATE} && echo ${VALID} || :`;
 export const VALID = 'is valid';
 
 /** Prints what the master answers to a line. */
