@@ -54,7 +54,7 @@ export function planChange(running: Running, wanted: ProxyConfig): Reload | Comm
     }),
     ...started.flatMap(startCommands),
     ...wanted.servers.flatMap(({ name, isEnabled }) =>
-      !isEnabled && actual.get(name)?.isEnabled ? [`set server ${name} state maint`] : [],
+      !isEnabled && actual.get(name)?.isInMaintenance === false ? [`set server ${name} state maint`] : [],
     ),
     ...gone.flatMap(removeCommands),
   ];
@@ -87,10 +87,10 @@ function startCommands({ name, isChecked }: Server): string[] {
   ];
 }
 
-function removeCommands({ name, isEnabled, secondsInState }: RunningServer): string[] {
+function removeCommands({ name, isInMaintenance, secondsInState }: RunningServer): string[] {
   return [
-    ...(isEnabled ? [`set server ${name} state maint`] : []),
-    ...(!isEnabled && secondsInState >= DRAIN_SECONDS ? [`shutdown sessions server ${name}`] : []),
+    ...(isInMaintenance ? [] : [`set server ${name} state maint`]),
+    ...(isInMaintenance && secondsInState >= DRAIN_SECONDS ? [`shutdown sessions server ${name}`] : []),
     `del server ${name}`,
   ];
 }

@@ -11,6 +11,8 @@ export interface RunningServer {
   readonly weight: number;
   /** Gets connections, as far as it is well. */
   readonly isEnabled: boolean;
+  /** Gets none, not even of clients that persist on it. */
+  readonly isInMaintenance: boolean;
   readonly isBackup: boolean;
   readonly isChecked: boolean;
   readonly checkAddress: string | undefined;
@@ -41,6 +43,9 @@ const COLUMNS = {
 } as const;
 const COLUMN_COUNT = 25;
 const STOPPED = 0;
+const MAINTENANCE = 1;
+/** The file had it disabled once; that stays, and means nothing. */
+const BORN_DISABLED = 4;
 const CHECK_CONFIGURED = 2;
 const RESULTS: Readonly<Record<number, RunningServer['lastProbe']>> = { 2: 'failed', 3: 'passed', 4: 'passed' };
 
@@ -65,7 +70,8 @@ export function parseServers(answer: string): RunningServer[] {
       address: text('address'),
       port: number('port'),
       weight: number('weight'),
-      isEnabled: number('admin') === 0,
+      isEnabled: (number('admin') & ~BORN_DISABLED) === 0,
+      isInMaintenance: (number('admin') & MAINTENANCE) !== 0,
       isBackup: backups.has(name),
       isChecked: (number('checkState') & CHECK_CONFIGURED) !== 0,
       checkAddress: text('checkAddress') === '-' ? undefined : text('checkAddress'),

@@ -25,7 +25,13 @@ function running(members: readonly Member[], given: Partial<Pool> = {}) {
   const { version, servers } = configOf(members, given);
   const states = servers.map((server): RunningServer => {
     const { name, address, port, weight, isEnabled, isBackup, isChecked, checkAddress, checkPort } = server;
-    const seen = { isUp: true, secondsInState: 10, lastProbe: 'none', probeStatus: 1 } as const;
+    const seen = {
+      isInMaintenance: !isEnabled,
+      isUp: true,
+      secondsInState: 10,
+      lastProbe: 'none',
+      probeStatus: 1,
+    } as const;
     return { name, address, port, weight, isEnabled, isBackup, isChecked, checkAddress, checkPort, ...seen };
   });
   return { version, servers: states };
@@ -106,7 +112,10 @@ describe('changes of HAProxy', () => {
     const commandsAfter = (secondsInState: number) => {
       const { version, servers } = running([s1]);
       const change = planChange(
-        { version, servers: servers.map((server) => ({ ...server, isEnabled: false, secondsInState })) },
+        {
+          version,
+          servers: servers.map((server) => ({ ...server, isEnabled: false, isInMaintenance: true, secondsInState })),
+        },
         configOf([]),
       );
       return change.kind === 'commands' ? change.commands : [];

@@ -147,6 +147,15 @@ describe('HAProxy under traffic', function () {
     for (const { ask, name } of connections) expect(await ask()).to.equal(name);
   });
 
+  it('enables and removes a member that was disabled when HAProxy started', async () => {
+    await serve([{ ...members[0]!, adminStateUp: false }, members[1]!]);
+    expect(await shares(url, 2)).to.deep.equal({ s2: 2 });
+    await serve(some(1, 2));
+    expect(await shares(url, 2)).to.deep.equal({ s1: 1, s2: 1 });
+    await serve(some(2));
+    expect((await balancer.servers()).map(({ name }) => name)).to.deep.equal(['web/s2']);
+  });
+
   it('undoes what somebody else did to its servers', async () => {
     await serve(some(1, 2));
     await balancer.runtime.ask(
