@@ -1,8 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { LoadBalancer } from '../../src/model/types.ts';
-import { type Action, type Flow, type Instruction, parseTemplates } from '../../src/openflow/index.ts';
+import {
+  type Action,
+  canonicalMatch,
+  type Flow,
+  type Instruction,
+  parseTemplates,
+  printFlow,
+} from '../../src/openflow/index.ts';
 import { createDesired } from '../../src/pipeline/desired.ts';
 import { COOKIE, COOKIE_KINDS, cookieOf, isOurGroup, readCookie } from '../../src/pipeline/ids.ts';
 import { OWN_TABLES, TABLES } from '../../src/pipeline/tables.ts';
@@ -83,6 +91,25 @@ const handOvers = (actions: readonly Action[]): readonly number[] =>
   });
 const NO_TABLE = 255;
 
+/** What a match says of a field: value and mask. */
+function bitsOf(said: unknown): readonly [value: bigint, mask: bigint] {
+  if (typeof said !== 'object' || said === null) return [BigInt(said as number), -1n];
+  const { value, mask } = said as { readonly value: number; readonly mask: number };
+  return [BigInt(value), BigInt(mask)];
+}
+
+/** Whether some packet fits both flows, neither goes before the other, and it matters. */
+function isRival(a: Flow, b: Flow): boolean {
+  if (a.tableId !== b.tableId || a.priority !== b.priority) return false;
+  if (isDeepStrictEqual(a.instructions, b.instructions)) return false;
+  const fields = canonicalMatch(b.match) as Readonly<Record<string, unknown>>;
+  return Object.entries(canonicalMatch(a.match)).every(([field, said]) => {
+    if (fields[field] === undefined) return true;
+    const [[one, oneMask], [other, otherMask]] = [bitsOf(said), bitsOf(fields[field])];
+    return ((one ^ other) & oneMask & otherMask) === 0n;
+  });
+}
+
 describe('the templates in flows/', () => {
   it('are all used', () => {
     const used = new Set(desiredOf(everything).flows.map(shape));
@@ -118,6 +145,14 @@ describe('the templates in flows/', () => {
       for (const next of handOvers(value.buckets.flatMap(({ actions }) => actions))) expect(tables).to.include(next);
     }
     expect([...tables].sort()).to.deep.equal(Object.values(TABLES).sort());
+  });
+
+  it('never leave it open which of two flows counts: those of one priority exclude each other', () => {
+    const { flows } = desiredOf(everything);
+    const rivals = flows.flatMap((one, i) =>
+      flows.slice(i + 1).flatMap((other) => (isRival(one, other) ? [[printFlow(one), printFlow(other)]] : [])),
+    );
+    expect(rivals.map((pair) => pair.join('\n')).join('\n\n')).to.equal('');
   });
 
   it('refer only to groups that are desired as well, and all are ours', () => {
