@@ -61,7 +61,7 @@ export function parseServers(answer: string): RunningServer[] {
   }
   return lines.flatMap((line) => {
     const words = line.split(' ');
-    if (line.startsWith('#') || words.length !== COLUMN_COUNT) return [];
+    if (line.startsWith('#') || words.length < COLUMN_COUNT) return [];
     const text = (column: keyof typeof COLUMNS): string => words[COLUMNS[column]]!;
     const number = (column: keyof typeof COLUMNS): number => Number(text(column));
     const name = `${text('backend')}/${text('server')}`;
