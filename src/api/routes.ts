@@ -9,6 +9,7 @@ import { poolRoutes } from './octavia/pools.ts';
 import { providerRoutes } from './octavia/providers.ts';
 import { applyRoutes } from './own/apply.ts';
 import { balancerRoutes } from './own/balancers.ts';
+import { explainRoutes } from './own/explain.ts';
 import { hostRoutes } from './own/hosts.ts';
 import { neighbourRoutes } from './own/neighbours.ts';
 import { networkRoutes } from './own/networks.ts';
@@ -37,6 +38,7 @@ const octavia = [
 const own = [
   ...networkRoutes,
   ...hostRoutes,
+  ...explainRoutes,
   ...vmRoutes,
   ...virtualMachineRoutes,
   ...quotaRoutes,

@@ -7,6 +7,7 @@ import { addBalancerCommands } from './balancer.ts';
 import { addControllerCommand } from './controller.ts';
 import { addFlavorCommands } from './flavor.ts';
 import { addFlavorProfileCommands } from './flavorprofile.ts';
+import { addFlowsCommand } from './flows.ts';
 import { addHealthMonitorCommands } from './healthmonitor.ts';
 import { addHostCommands } from './host.ts';
 import { type Io, printable } from './io.ts';
@@ -16,7 +17,8 @@ import { addMemberCommands } from './member.ts';
 import { addNetworkCommands } from './network.ts';
 import { addPoolCommands } from './pool.ts';
 import { addQuotaCommands } from './quota.ts';
-import { addStatusCommands } from './status.ts';
+import { addStatusCommand } from './status.ts';
+import { addTraceCommand } from './trace.ts';
 import { addVmCommands } from './vm.ts';
 
 export const EXIT_OK = 0;
@@ -28,7 +30,7 @@ export const EXIT_INTERRUPTED = 130;
 /** Errors that say in one line what is wrong; any other is a defect. */
 const EXPECTED = new Set([
   ...['CliError', 'ClientError', 'ApiError', 'AddressError', 'ModelError', 'StoreError', 'LabError'],
-  ...['AgentError', 'HostError', 'RemoteError'],
+  ...['AgentError', 'HostError', 'RemoteError', 'ExplainError', 'TraceError'],
 ]);
 
 /** Runs one command line (without node and the program's name). Answers the exit code; never throws. */
@@ -68,7 +70,9 @@ async function createProgram(args: readonly string[], io: Io): Promise<Command> 
     addFlavorCommands,
     addFlavorProfileCommands,
     addApplyCommand,
-    addStatusCommands,
+    addStatusCommand,
+    addFlowsCommand,
+    addTraceCommand,
     addControllerCommand,
     addAgentCommand,
   ]) {

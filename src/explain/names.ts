@@ -59,6 +59,7 @@ export function createNames(facts: Facts, ports: BridgePorts = NO_PORTS): Names 
   const lbName = (key: number) => loadBalancers.get(key)?.name ?? `load balancer with key ${key}`;
 
   const port = (ofport: number): string => {
+    if (ofport === OWN_PORT || ofport === OWN_PORT_16) return "the bridge's own port";
     const name = ports.interfaces.get(ofport);
     const suffix = name === undefined ? '' : ` (${name})`;
     const vm = vms.get(ofport);
@@ -69,10 +70,10 @@ export function createNames(facts: Facts, ports: BridgePorts = NO_PORTS): Names 
   };
   const group = (id: number): string => {
     const found = pools.get(id);
-    if (found !== undefined) return `one of pool ${found.pool.name || id}`;
+    if (found !== undefined) return `one of ${poolWords(found)}`;
     return `group ${id}`;
   };
-  const owner = (key: number): string => (key === 0 ? 'none' : (owners.get(key) ?? 'of no load balancer'));
+  const owner = (key: number): string => (key === 0 ? 'none' : (owners.get(key) ?? 'without load balancers'));
   const zone = (id: number): string => zones.get(id) ?? `zone ${id}`;
   const mac = (address: string): string => {
     const name = macs.get(address);
@@ -127,6 +128,21 @@ export function createNames(facts: Facts, ports: BridgePorts = NO_PORTS): Names 
         return bound === undefined ? (byCookie(variable, cookie) ?? whole) : render(variable, bound);
       }),
   };
+}
+
+/** OpenFlow number of a bridge's own port, in 1.1 and later and in 1.0. */
+const OWN_PORT = 0xffff_fffe;
+const OWN_PORT_16 = 0xfffe;
+
+/** A pool as people know it. */
+export function poolWords({
+  pool,
+  loadBalancer,
+}: {
+  readonly pool: PoolFacts;
+  readonly loadBalancer: LoadBalancerFacts;
+}): string {
+  return pool.name === '' ? `the members of ${loadBalancer.name}` : `pool ${pool.name}`;
 }
 
 /** Kinds of cookies whose key is a network's. */

@@ -8,7 +8,7 @@ import { type Flow, type FlowTemplate, type Match, parseTemplates, printMatch, T
 import { TABLES, type TableName } from '../pipeline/tables.ts';
 import { packaged } from '../util/paths.ts';
 
-/** A variable's value, and the place in the flow that it was read from, such as `match.in_port`. */
+/** A variable's value, and the place in the flow that it was read from, such as `match.in_port`; of a set_field its field is part. */
 export interface Bound {
   readonly value: string;
   readonly place: string;
@@ -113,6 +113,8 @@ const KINDS: readonly {
   { sample: (index) => index + 1, print: (raw) => raw },
 ];
 const printed = (match: Match): string => printMatch(match).replace(/^\w+=/, '');
+const [IPV4, IPV6] = [1, 2];
+const ETH_TYPE_IPV6 = 0x86dd;
 const OTHER = 40;
 
 function shapeOf(template: FlowTemplate, words: string): readonly [place: string, shape: Shape] {
@@ -142,8 +144,10 @@ function kindsOf(template: FlowTemplate): ReadonlyMap<string, number> {
   const kinds = new Map(template.variables.map((name) => [name, 0]));
   for (;;) {
     try {
-      template.instantiate(Object.fromEntries([...kinds].map(([name, kind], i) => [name, KINDS[kind]!.sample(i)])));
-      return kinds;
+      const values = Object.fromEntries([...kinds].map(([name, kind], i) => [name, KINDS[kind]!.sample(i)]));
+      // A translation takes addresses of both families: the match says which is meant.
+      const isIpv6 = template.instantiate(values).match.eth_type === ETH_TYPE_IPV6;
+      return isIpv6 ? new Map([...kinds].map(([name, kind]) => [name, kind === IPV4 ? IPV6 : kind])) : kinds;
     } catch (error) {
       const name = error instanceof TextError ? error.place.variable : undefined;
       const next = name === undefined ? KINDS.length : kinds.get(name)! + 1;
@@ -161,7 +165,8 @@ function leavesOf({ match, instructions }: Flow): ReadonlyMap<string, string> {
   const walk = (value: unknown, place: string): void => {
     if (value instanceof Uint8Array) leaves.set(place, value.join());
     else if (typeof value === 'object' && value !== null) {
-      for (const [key, part] of Object.entries(value)) walk(part, `${place}.${key}`);
+      const field = 'field' in value && typeof value.field === 'string' ? `.${value.field}` : '';
+      for (const [key, part] of Object.entries(value)) walk(part, `${place}${field}.${key}`);
     } else if (value !== undefined) leaves.set(place, String(value));
   };
   walk(match, 'match');

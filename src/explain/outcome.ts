@@ -1,0 +1,79 @@
+/** Where a packet ends. */
+import type { FollowedPass } from './follow.ts';
+import { endpoint, memberWords, type Names } from './names.ts';
+import { tableName } from './templates.ts';
+import { fieldsOf } from './trace.ts';
+
+export interface Outcome {
+  /**
+   * - `answered`: the switch itself answers
+   * - `member`, `client`, `balancer`: delivered to a member of the load balancer; to a VM, as the VIP; to a balancer outside the switch
+   * - `switched`: carried as the bridge does, without us
+   * - `controller`: to the controller alone
+   * - `dropped`
+   */
+  readonly kind: 'answered' | 'member' | 'client' | 'balancer' | 'switched' | 'controller' | 'dropped';
+  /** One sentence. */
+  readonly text: string;
+}
+
+/** `words` are those of the last step. */
+export function outcomeOf(passes: readonly FollowedPass[], words: string, names: Names): Outcome {
+  const last = passes.at(-1)!;
+  const step = last.steps.at(-1);
+  const ports = outputs(last.datapathActions, names);
+  const to = ports.map(names.port).join(', ');
+  if (last.failure !== '') return { kind: 'dropped', text: `Dropped: the switch gives up, ${last.failure}.` };
+  if (ports.length === 0) {
+    const toController = last.datapathActions.includes('userspace(') || last.datapathActions.includes('controller(');
+    if (toController) return { kind: 'controller', text: 'Goes to the controller and nowhere else.' };
+    const name = step === undefined ? '' : (tableName(step.table) ?? String(step.table));
+    return { kind: 'dropped', text: `Dropped in table ${name}: ${words.replace(/^dropped: /, '')}.` };
+  }
+  if (step?.actions.includes('IN_PORT') && !isHairpin(last)) {
+    return { kind: 'answered', text: `${names.facts.host.name}'s switch answers ${to} itself.` };
+  }
+  const plug = ports.map((port) => names.ports.plugs.get(port)).find((key) => key !== undefined);
+  if (ports.length === 1 && plug !== undefined) {
+    const lb = names.loadBalancer(plug);
+    const where = lb === undefined ? '' : ` in its ${lb.placement}`;
+    return { kind: 'balancer', text: `Handed to ${to}${where}, which chooses a member and connects to it.` };
+  }
+  return delivered(last, to, names);
+}
+
+function delivered({ final }: FollowedPass, to: string, names: Names): Outcome {
+  const fields = fieldsOf(final);
+  const of = (...keys: readonly string[]) =>
+    keys.map((key) => fields.get(key)).find((value) => value !== undefined) ?? '';
+  const [src, dst] = [of('nw_src', 'ipv6_src', 'arp_spa'), of('nw_dst', 'ipv6_dst', 'arp_tpa')];
+  const vip = names.facts.load_balancers.find((lb) => lb.vips.includes(src) && lb.vip_mac === of('dl_src'));
+  if (vip !== undefined) {
+    return { kind: 'client', text: `Delivered to ${to}, as from ${endpoint(src, of('tp_src'))}, VIP of ${vip.name}.` };
+  }
+  const lb = names.loadBalancer(Number(of('reg2')));
+  const member = lb?.pools
+    .flatMap((pool) => pool.members)
+    .find(({ address, protocol_port: port }) => address === dst && String(port) === (of('tp_dst') || String(port)));
+  if (lb !== undefined && member !== undefined) {
+    return { kind: 'member', text: `Delivered to member ${memberWords(member)} of ${lb.name}, by ${to}.` };
+  }
+  return { kind: 'switched', text: `Switched as the bridge does, by ${to}.` };
+}
+
+/** A hairpin goes back where it came from as well, yet through conntrack. */
+function isHairpin({ datapathActions }: FollowedPass): boolean {
+  return datapathActions.includes('ct(') || datapathActions.includes('nat(');
+}
+
+/** OpenFlow ports that the datapath sends the packet to. */
+function outputs(actions: string, names: Names): readonly number[] {
+  const ports: number[] = [];
+  let depth = 0;
+  for (const part of actions.split(/([(),])/)) {
+    if (part === '(') depth++;
+    else if (part === ')') depth--;
+    else if (depth === 0 && /^\d+$/.test(part)) ports.push(names.ports.datapath.get(Number(part)) ?? Number(part));
+  }
+  return ports;
+}

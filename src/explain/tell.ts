@@ -1,0 +1,136 @@
+/** A trace in words: table after table, where the packet ends, and why. */
+import { flowKey, parseMatch, TextError } from '../openflow/index.ts';
+import { readCookie } from '../pipeline/ids.ts';
+import type { ExplainedFlows, FlowLine } from './flows.ts';
+import type { FollowedPass } from './follow.ts';
+import { memberWords, type Names } from './names.ts';
+import { type Outcome, outcomeOf } from './outcome.ts';
+import type { Situation } from './packet.ts';
+import { reasonsFor } from './reasons.ts';
+import { tableName } from './templates.ts';
+import type { TraceStep } from './trace.ts';
+
+export interface ToldStep {
+  readonly table: number;
+  /** Empty for tables that are not ours. */
+  readonly name: string;
+  readonly words: string;
+  /** Whose flow matched; empty for flows that are not ours. */
+  readonly object: string;
+  readonly match: string;
+  /** Whether the controller wants this flow here; null for flows that are not ours. */
+  readonly wanted: boolean | null;
+}
+
+export interface ToldPass {
+  /** Why the packet comes by once more; empty for its arrival. */
+  readonly title: string;
+  readonly flow: string;
+  readonly steps: readonly ToldStep[];
+  readonly datapath_actions: string;
+}
+
+export interface Told {
+  readonly passes: readonly ToldPass[];
+  readonly outcome: Outcome;
+  /** Likely reasons for what should not be; empty when all is as it should be. */
+  readonly reasons: readonly string[];
+}
+
+export interface TellInit {
+  readonly passes: readonly FollowedPass[];
+  readonly names: Names;
+  /** The host's flows as they should be. */
+  readonly wanted: ExplainedFlows;
+  /** What was asked for; undefined when the packet was given as a flow. */
+  readonly situation?: Situation | undefined;
+}
+
+/** Pure: everything it says follows from what it is given. */
+export function tell({ passes, names, wanted, situation }: TellInit): Told {
+  const byKey = new Map(wanted.flows.map((line) => [flowKey(line.flow), line]));
+  const told = passes.map((pass) => ({
+    title: titleOf(pass, names),
+    flow: pass.flow,
+    steps: pass.steps.map((step, at) => toldStep(step, pass.steps[at + 1], { byKey, names, pass })),
+    datapath_actions: pass.datapathActions,
+  }));
+  const outcome = outcomeOf(passes, told.at(-1)?.steps.at(-1)?.words ?? '', names);
+  return { passes: told, outcome, reasons: reasonsFor({ told, outcome, names, passes, situation }) };
+}
+
+function titleOf({ resumes, flow, translated }: FollowedPass, names: Names): string {
+  const zone = /ct_zone=(\d+)/.exec(flow)?.[1];
+  const state = /ct_state=([^,]*)/.exec(flow)?.[1];
+  if (zone === undefined && state === undefined) return resumes;
+  const change = translated === '' ? '' : `: ${translated}`;
+  return `back from conntrack, ${names.zone(Number(zone ?? 0))}, as ${stateWords(state ?? '')}${change}`;
+}
+
+function stateWords(state: string): string {
+  const flags = new Set(state.split('|'));
+  if (flags.has('inv')) return 'not valid';
+  if (flags.has('rpl')) return 'a reply';
+  return flags.has('est') ? 'part of a known connection' : flags.has('new') ? 'a new connection' : state;
+}
+
+interface Around {
+  readonly byKey: ReadonlyMap<string, FlowLine>;
+  readonly names: Names;
+  readonly pass: FollowedPass;
+}
+
+function toldStep(step: TraceStep, next: TraceStep | undefined, { byKey, names, pass }: Around): ToldStep {
+  const { table, match, cookie } = step;
+  const isOurs = readCookie(cookie) !== undefined;
+  const line = byKey.get(keyOf(step));
+  const words = line !== undefined ? line.words || line.text : strangeWords(step, isOurs);
+  return {
+    table,
+    name: tableName(table) ?? '',
+    words: [words, ...groupWords(step, next, { names, pass }), ...normalWords(step)].join(', '),
+    object: names.object(cookie),
+    match: [...(match === undefined ? ['no match'] : match === '' ? [] : [match]), `priority ${step.priority}`].join(
+      ', ',
+    ),
+    wanted: isOurs ? line !== undefined : null,
+  };
+}
+
+/** What tells the flow that matched from others; empty when it cannot be read. */
+function keyOf({ table, match, priority }: TraceStep): string {
+  if (match === undefined) return '';
+  try {
+    return flowKey({ ...NO_FLOW, tableId: table, priority, match: parseMatch(match) });
+  } catch (error) {
+    if (error instanceof TextError) return '';
+    throw error;
+  }
+}
+const NO_FLOW = { cookie: 0n, idleTimeout: 0, hardTimeout: 0, flags: 0, importance: 0, instructions: [] };
+
+function strangeWords({ match, actions }: TraceStep, isOurs: boolean): string {
+  if (match === undefined) return 'dropped: no flow matches';
+  const done = actions.join(', ') || 'drop';
+  return isOurs ? `a flow that the controller does not want here: ${done}` : `a flow of the bridge's owner: ${done}`;
+}
+
+/** Which member a group chose. */
+function groupWords(
+  { actions, notes }: TraceStep,
+  next: TraceStep | undefined,
+  { names, pass }: Pick<Around, 'names' | 'pass'>,
+): readonly string[] {
+  if (!actions.some((action) => action.startsWith('group:'))) return [];
+  const slot = notes.map((note) => /^using bucket (\d+)/.exec(note)?.[1]).find((found) => found !== undefined);
+  const key = /\breg6=(0x[0-9a-f]+)/.exec(next?.match ?? '')?.[1];
+  const member = key === undefined ? undefined : names.member(Number(key));
+  if (member === undefined) return notes.includes('no live bucket') ? ['but no member can be chosen'] : [];
+  const how = pass.assumedHash ? `, if the datapath's hash of addresses and ports says so` : '';
+  return [`${slot === undefined ? '' : `slot ${slot} → `}member ${memberWords(member.member)}${how}`];
+}
+
+function normalWords({ actions, notes }: TraceStep): readonly string[] {
+  if (!actions.includes('NORMAL')) return [];
+  return notes.filter((note) => /MAC|port|drop/.test(note));
+}
