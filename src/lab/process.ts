@@ -103,7 +103,7 @@ export function pidsIn(namespaces: Iterable<string>): number[] {
 }
 
 /** What a lab runs; anything else that happens to name a lab's file (a pager, say) is nobody's business. */
-const PROGRAMS = new Set(['ovsdb-server', 'ovs-vswitchd', 'haproxy', 'node']);
+const PROGRAMS = new Set(['ovsdb-server', 'ovs-vswitchd', 'haproxy', 'node', 'libvirtd', 'qemu-system-x86_64']);
 
 /** The lab's own processes outside its namespaces: those of our programs that were given a file below `dir`. */
 export function pidsUsing(dir: string): number[] {

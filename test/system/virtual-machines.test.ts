@@ -3,10 +3,14 @@ import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { createCgroups } from '../../src/agent/drivers/cgroup.ts';
 import type { VmJson } from '../../src/api/resources.ts';
 import { kill, pidsIn } from '../../src/lab/process.ts';
+import { sandboxNames } from '../../src/lab/sandboxes.ts';
+import { namespaces } from '../../src/lab/wiring.ts';
 import { VIRTUAL_MACHINE_KINDS, type VirtualMachineKind } from '../../src/model/types.ts';
 import { CONTAINER_PROGRAMS, containerImage } from '../support/container-image.ts';
+import { remains } from '../support/lab.ts';
 import { holdsLaw } from '../support/law.ts';
 import { missingForSystem, requireSystem } from '../support/requirements.ts';
 import { addressesOf, BLUE, balancing, membersAt, VIPS, vmAt } from '../support/site.ts';
@@ -108,10 +112,7 @@ describe('virtual machines without a cloud manager', function () {
     const look = async (): Promise<boolean> => {
       const traces = await tracesOf(world, host);
       const taps = (await world.sh(host, 'ip', '-o', 'link', 'show', 'type', 'tun')).match(/hlb[^:@]*/g) ?? [];
-      const containers = kinds.includes('container')
-        ? (await promisify(execFile)('podman', ['ps', '-a', '--format', '{{.Names}} {{.Mounts}}'])).stdout
-        : '';
-      const ours = containers.split('\n').filter((line) => line.includes(world.lab.paths.dir));
+      const ours = await containersOf(world.lab.paths.dir);
       left = JSON.stringify({ traces, taps, ours });
       return left === JSON.stringify({ traces: NO_TRACES, taps: [], ours: [] });
     };
@@ -290,3 +291,52 @@ describe('virtual machines without a cloud manager', function () {
     }
   }
 });
+
+describe('a lab with virtual machines of agents', function () {
+  this.timeout(BOOT_MS + 60_000);
+  const world = new World({
+    part: 'vd',
+    agent: ['--vm-images', VM_IMAGES],
+    topology: { hosts: [{ name: 'h1' }], networks: [BLUE], vms: [] },
+  });
+  const kinds = VIRTUAL_MACHINE_KINDS.filter((kind) => missingForSystem(NEEDS[kind]).length === 0);
+
+  before(async function () {
+    requireSystem(this, ['haproxy']);
+    await world.up();
+  });
+  after(() => world.down());
+
+  it('takes all of them along when it goes down, also after a crash', async () => {
+    const { lab } = world;
+    const create = async (kind: VirtualMachineKind): Promise<void> => {
+      const words = ['--host', 'h1', '--network', 'blue', '--kind', kind, '--memory', '128', '--serve', '80', '--wait'];
+      const { code, stderr } = await world.cli('vm', 'create', kind, ...words, '--timeout', `${BOOT_MS / 1000}`);
+      expect([code, stderr]).to.deep.equal([0, '']);
+    };
+    await Promise.all(kinds.map(create));
+    const names = sandboxNames(lab.paths);
+    expect(names.size).to.equal(kinds.length);
+    const left = async (): Promise<string[]> => [
+      ...(await remains(lab)),
+      ...(await containersOf(lab.paths.dir)),
+      ...namespaces().filter((name) => [...names].some((one) => name.endsWith(one.slice(one.indexOf('-'))))),
+      ...createCgroups()
+        .names()
+        .filter((name) => names.has(name)),
+    ];
+    // Each kind of trace is looked for where it is: otherwise its absence means nothing.
+    expect((await left()).length).to.be.greaterThan(kinds.length);
+    await lab.stopAgent('h1', { force: true });
+    await lab.stopController({ force: true });
+    expect(await lab.down()).to.equal(true);
+    expect(await left()).to.deep.equal([]);
+  });
+});
+
+/** Containers with files below a folder. */
+async function containersOf(dir: string): Promise<string[]> {
+  if (missingForSystem(['podman']).length > 0) return [];
+  const { stdout } = await promisify(execFile)('podman', ['ps', '-a', '--format', '{{.Names}} {{.Mounts}}']);
+  return stdout.split('\n').filter((line) => line.includes(`${dir}/`));
+}
