@@ -46,6 +46,8 @@ interface Kept {
   wanted: Charge | undefined;
   /** What its plan was made from. */
   draft: Draft | undefined;
+  /** When it stopped to serve; undefined while it serves, or never did. */
+  brokenMs: number | undefined;
 }
 
 interface Usable {
@@ -65,6 +67,8 @@ export class Agent {
   readonly #rounds: Rounds;
   #auditTimer: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> | undefined;
+  /** Of this host's VMs, when it was last looked at them. */
+  #vmMacs = '';
   #isStopped = false;
 
   constructor(init: AgentInit) {
@@ -100,7 +104,9 @@ export class Agent {
   check(): void {
     for (const { sandbox } of this.#kept.values()) sandbox.check();
     if (!this.#init.store.connected || this.#isStopped) return;
-    this.#reconcile();
+    const vmMacs = [...this.#init.ports.vmMacs()].join();
+    if (vmMacs !== this.#vmMacs) this.#reconcile();
+    this.#vmMacs = vmMacs;
     for (const port of this.#init.ports.plugged()) {
       const owner = this.#init.drivers.find(({ naming }) => naming.keyOf(port) !== undefined);
       if (owner !== undefined) this.#keep(owner.naming.keyOf(port)!, owner.placement);
@@ -176,18 +182,29 @@ export class Agent {
       ...(timing === undefined ? {} : { timing }),
       generation: wanted?.row.told(store.model)?.generation ?? 0,
       settled: (stepsMs) => log.debug({ sandbox: names.name, stepsMs }, 'sandbox as planned'),
-      changed: ({ state, error }) => {
-        const level = error === '' ? 'info' : 'warn';
-        log[level]({ sandbox: names.name, state, ...(error === '' ? {} : { error }) }, 'sandbox');
-        if (state === 'gone' && this.#kept.get(key)?.wanted === undefined) this.#kept.delete(key);
-        this.#report();
-      },
+      changed: () => this.#changed(kept),
     });
-    const kept: Kept = { sandbox, parts, names, driver, wanted: undefined, draft: undefined };
+    const kept: Kept = { sandbox, parts, names, driver, wanted: undefined, draft: undefined, brokenMs: undefined };
     this.#kept.set(key, kept);
     // Until it is wanted, it is on its way out.
     if (wanted === undefined) sandbox.want(undefined);
     return kept;
+  }
+
+  #changed(kept: Kept): void {
+    const { sandbox, names, brokenMs } = kept;
+    const { state, error, generation } = sandbox.status;
+    // Of one that served before, it is told how long it did not.
+    const isBack = state === 'ready' && brokenMs !== undefined;
+    const outage = isBack ? { outageMs: Math.round(performance.now() - brokenMs) } : {};
+    if (state === 'ready' || state === 'gone') kept.brokenMs = undefined;
+    else if (generation > 0) kept.brokenMs ??= performance.now();
+    const level = error === '' ? 'info' : 'warn';
+    this.#init.log[level]({ sandbox: names.name, state, ...outage, ...(error === '' ? {} : { error }) }, 'sandbox');
+    if (state === 'gone' && kept.wanted === undefined && this.#kept.get(names.key) === kept) {
+      this.#kept.delete(names.key);
+    }
+    this.#report();
   }
 
   #want(kept: Kept, wanted: Charge | undefined): void {

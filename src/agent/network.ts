@@ -7,6 +7,7 @@
  * It has no link-local address: nothing is sent unasked, and neighbours are looked up from the address of the packet.
  */
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { AgentError } from './errors.ts';
 import { INNER_LINK, type Naming, namespaceFile, type SandboxNames } from './names.ts';
 import type { SandboxPlan } from './plan.ts';
@@ -99,9 +100,10 @@ export async function removeNetwork({ name: namespace, link }: SandboxNames): Pr
   if (lines.length > 0) await batch(lines);
 }
 
-/** Keys of the sandboxes of this host that have a cable in our network. */
+/** Keys of the sandboxes of this host that have a cable in our network. Asked often, so no program is started for it. */
 export async function keysOfCables(naming: Naming): Promise<ReadonlySet<number>> {
-  return new Set((await cables()).flatMap(({ name }) => naming.keyOf(name) ?? []));
+  const devices = await readFile('/proc/self/net/dev', 'utf8');
+  return new Set([...devices.matchAll(/^\s*([^:\s]+):/gm)].flatMap(([, name]) => naming.keyOf(name!) ?? []));
 }
 
 function batch(lines: readonly string[]): Promise<string> {

@@ -1,15 +1,21 @@
 /** Going round: everything is looked at now and then, and the more there is, the less often, so that the effort is bounded. */
 
-/** How long a round takes at least. */
-const ROUND_MS = 3_000;
-/** What one look costs is about a millisecond: this bounds the whole to about a hundredth of a CPU. */
-const MIN_GAP_MS = 150;
+export interface RoundsTiming {
+  /** How long a round takes at least. */
+  readonly roundMs: number;
+  /** How long it is from one look to the next at least. */
+  readonly minGapMs: number;
+}
+
+/** One look takes the agent about a millisecond: five a second are half a hundredth of a CPU. */
+const TIMING: RoundsTiming = { roundMs: 3_000, minGapMs: 200 };
 
 export interface RoundsInit<T> {
   /** What there is now. */
   readonly items: () => readonly T[];
   /** One look at one item; how it went is its own affair, and no other waits for it. */
   readonly visit: (item: T) => Promise<void>;
+  readonly timing?: RoundsTiming;
 }
 
 export interface Rounds {
@@ -19,7 +25,7 @@ export interface Rounds {
 }
 
 /** Visits all items in turn, each at most once at a time. */
-export function createRounds<T>({ items, visit }: RoundsInit<T>): Rounds {
+export function createRounds<T>({ items, visit, timing = TIMING }: RoundsInit<T>): Rounds {
   const underWay = new Map<T, Promise<void>>();
   let queue: T[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -32,12 +38,12 @@ export function createRounds<T>({ items, visit }: RoundsInit<T>): Rounds {
       const look = visit(item).finally(() => underWay.delete(item));
       underWay.set(item, look);
     }
-    timer = setTimeout(next, Math.max(MIN_GAP_MS, ROUND_MS / Math.max(all.length, 1)));
+    timer = setTimeout(next, Math.max(timing.minGapMs, timing.roundMs / Math.max(all.length, 1)));
   };
 
   return {
     start: () => {
-      timer = setTimeout(next, ROUND_MS);
+      timer = setTimeout(next, timing.roundMs);
     },
     async stop() {
       clearTimeout(timer);

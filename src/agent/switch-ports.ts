@@ -46,13 +46,25 @@ export function createSwitchClient(
   return createOvsdbClient({ ...init, database: 'Open_vSwitch', tables: TABLES });
 }
 
+/** What is looked up again and again, made anew after a change. */
+interface Index {
+  readonly bridge: Row<typeof Bridge> | undefined;
+  readonly ports: ReadonlyMap<string, Row<typeof Port>>;
+  readonly interfaces: ReadonlyMap<string, Row<typeof Interface>>;
+  readonly vmMacs: ReadonlySet<string>;
+}
+
 export class SwitchPorts {
   readonly #client: SwitchClient;
   readonly #bridge: string;
+  #known: Index | undefined;
 
   constructor({ client, bridge }: { readonly client: SwitchClient; readonly bridge: string }) {
     this.#client = client;
     this.#bridge = bridge;
+    client.on('change', () => {
+      this.#known = undefined;
+    });
   }
 
   /** What frames may be as long as on the bridge. */
@@ -88,17 +100,19 @@ export class SwitchPorts {
     return ours.map(({ name }) => name);
   }
 
-  /** MACs of the VMs in the bridge. */
+  /** MACs of the VMs in the bridge; the same set until something changes. */
   vmMacs(): ReadonlySet<string> {
-    const inBridge = new Set(
-      this.#bridgeRow()?.ports.flatMap((id) => this.#client.tables.ports.get(id)?.interfaces ?? []),
-    );
-    const macs = new Set<string>();
-    for (const { _uuid, external_ids: ids } of this.#client.tables.interfaces.values()) {
-      const mac = ids['attached-mac'];
-      if (inBridge.has(_uuid) && ids['iface-id'] !== undefined && mac !== undefined) macs.add(mac.toLowerCase());
-    }
-    return macs;
+    return this.#index().vmMacs;
+  }
+
+  #index(): Index {
+    const { bridges, ports, interfaces } = this.#client.tables;
+    this.#known ??= indexOf({
+      bridge: [...bridges.values()].find(({ name }) => name === this.#bridge),
+      ports: [...ports.values()],
+      interfaces: [...interfaces.values()],
+    });
+    return this.#known;
   }
 
   #plugging({ names, vlan, externalIds }: SandboxPlan): Operation[] {
@@ -138,15 +152,15 @@ export class SwitchPorts {
   }
 
   #bridgeRow() {
-    return [...this.#client.tables.bridges.values()].find(({ name }) => name === this.#bridge);
+    return this.#index().bridge;
   }
 
   #port(link: string) {
-    return [...this.#client.tables.ports.values()].find(({ name }) => name === link);
+    return this.#index().ports.get(link);
   }
 
   #interface(link: string) {
-    return [...this.#client.tables.interfaces.values()].find(({ name }) => name === link);
+    return this.#index().interfaces.get(link);
   }
 
   async #transact(operations: readonly Operation[]): Promise<void> {
@@ -191,4 +205,24 @@ export class SwitchPorts {
       look();
     });
   }
+}
+
+function indexOf(rows: {
+  readonly bridge: Row<typeof Bridge> | undefined;
+  readonly ports: readonly Row<typeof Port>[];
+  readonly interfaces: readonly Row<typeof Interface>[];
+}): Index {
+  const { bridge, ports, interfaces } = rows;
+  const inBridge = new Set(bridge?.ports);
+  const plugged = new Set(ports.filter(({ _uuid }) => inBridge.has(_uuid)).flatMap((port) => port.interfaces));
+  const macs = interfaces.flatMap(({ _uuid, external_ids: ids }) => {
+    const mac = ids['attached-mac'];
+    return plugged.has(_uuid) && ids['iface-id'] !== undefined && mac !== undefined ? [mac.toLowerCase()] : [];
+  });
+  return {
+    bridge,
+    ports: new Map(ports.map((row) => [row.name, row])),
+    interfaces: new Map(interfaces.map((row) => [row.name, row])),
+    vmMacs: new Set(macs),
+  };
 }
