@@ -157,7 +157,9 @@ export async function machineLeftovers(world: World): Promise<string[]> {
   const { lab, hosts } = world;
   const suffixes = new Set(hosts.flatMap((host) => [...suffixesOf(world, host).keys()]));
   const isOurs = (name: string): boolean => suffixes.has(suffixIn(name)) || name.startsWith(`${lab.name}-`);
-  const links = [...(await run('ip', ['-o', 'link']).catch(() => '')).matchAll(/^\d+: ([^@:]+)/gm)].map(([, name]) => name!);
+  const links = [...(await run('ip', ['-o', 'link']).catch(() => '')).matchAll(/^\d+: ([^@:]+)/gm)].map(
+    ([, name]) => name!,
+  );
   return [
     ...namespaces().filter(isOurs),
     ...links.filter(isOurs),

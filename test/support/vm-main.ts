@@ -149,6 +149,10 @@ class Conversation {
     throw new Error('the connection has ended');
   }
 
+  async ended(): Promise<void> {
+    if (!this.#socket.destroyed && !this.#socket.readableEnded) await once(this.#socket, 'close');
+  }
+
   close(): void {
     this.#socket.destroy();
   }
@@ -197,6 +201,9 @@ const handlers: { readonly [K in keyof Commands]: (input: Commands[K]['input']) 
   async ask({ first, count = 1, timeoutMs = 5000 }) {
     const asked = conversations.slice(first, first + count);
     return Promise.all(asked.map((one) => one.ask(timeoutMs).catch((error) => `error ${reason(error)}`)));
+  },
+  async ended({ first }) {
+    await conversations[first]!.ended();
   },
   async close({ first = 0, count = conversations.length } = {}) {
     for (const conversation of conversations.slice(first, first + count)) conversation.close();

@@ -92,6 +92,8 @@ export interface Commands {
   readonly open: Command<Endpoint & { readonly count?: number }, number>;
   /** Asks over connections of `open`: `NAME CLIENT` each, or `error REASON`. */
   readonly ask: Command<{ readonly first: number; readonly count?: number; readonly timeoutMs?: number }, string[]>;
+  /** Resolves when this connection has been ended from the other side. */
+  readonly ended: Command<{ readonly first: number }, void>;
   /** Closes these; all unless told which. */
   readonly close: Command<{ readonly first?: number; readonly count?: number } | undefined, void>;
 }
