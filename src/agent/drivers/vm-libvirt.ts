@@ -20,14 +20,17 @@ export interface Libvirt {
 export interface LibvirtInit {
   /** A connection URI, as `virsh --connect` takes it. */
   readonly uri: string;
-  /** Makes that somebody answers there. Called before each question; must be cheap when all is well. */
-  readonly ready?: () => Promise<void>;
+  /** Makes that somebody answers there; resolves to whether nobody did. Must be cheap when all is well. */
+  readonly ready?: () => Promise<boolean>;
 }
 
-export function createLibvirt({ uri, ready = async () => {} }: LibvirtInit): Libvirt {
+export function createLibvirt({ uri, ready = async () => false }: LibvirtInit): Libvirt {
   const virsh = async (args: readonly string[]): Promise<string> => {
+    const ask = () => run('virsh', ['--quiet', '--connect', uri, ...args], '', COMMAND_TIMEOUT_MS);
     await ready();
-    return run('virsh', ['--quiet', '--connect', uri, ...args], '', COMMAND_TIMEOUT_MS).catch((cause: Error) => {
+    return ask().catch(async (cause: Error) => {
+      // It may have ended at that very moment.
+      if (await ready()) return ask();
       const said = cause.message.replace(/^virsh --quiet: /, '').replaceAll(/error: /g, '');
       throw new AgentError('command-failed', `libvirt at ${uri}, ${args[0]}: ${said}`, { cause });
     });

@@ -37,11 +37,12 @@ export function createOwnLibvirt(dir: string): Libvirt {
   return createLibvirt({
     uri: `qemu+unix:///system?socket=${socket}`,
     async ready() {
-      if (await answers(socket)) return;
+      if (await answers(socket)) return false;
       starting ??= start(dir, socket).finally(() => {
         starting = undefined;
       });
       await starting;
+      return true;
     },
   });
 }
