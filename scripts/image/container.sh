@@ -5,6 +5,7 @@ build() {
   require podman:podman tar:tar
   say "looks up packages"
   mapfile -t packages < <(closure haproxy)
+  wait $! || exit
   stamp=$(fingerprint "${packages[@]}")
   if [ "$(podman image inspect --format '{{ index .Labels "hostlb.image" }}' "$tag" 2>/dev/null)" = "$stamp" ]; then
     say "$tag is up to date"

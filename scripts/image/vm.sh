@@ -10,14 +10,16 @@ build() {
   local packages stamp version modules
   require cpio:cpio gzip:gzip modprobe:kmod depmod:kmod
   [ "$(dpkg --print-architecture)" = amd64 ] || die "the image of a virtual machine can be built on amd64 only"
+  [ -z "$kernel" ] || [ -r "$kernel" ] || die "cannot read the kernel $kernel"
+  { mkdir -p "$output" && [ -w "$output" ]; } 2>/dev/null || die "cannot write to $output"
   say "looks up packages"
-  mapfile -t packages < <(closure haproxy iproute2 ethtool dash; versions busybox-static; [ -n "$kernel" ] || kernel_package)
-  stamp=$(fingerprint "${packages[@]}" "$(given_kernel)")
+  mapfile -t packages < <(closure haproxy iproute2 ethtool dash && versions busybox-static && { [ -n "$kernel" ] || kernel_package; })
+  wait $! || exit
+  stamp=$(fingerprint "${packages[@]}" "$([ -z "$kernel" ] || sha256sum "$kernel")")
   if [ "$(cat "$output/version" 2>/dev/null)" = "$stamp" ] && [ -e "$output/vmlinuz" ] && [ -e "$output/initramfs" ]; then
     say "$output is up to date"
     return
   fi
-  mkdir -p "$output" || die "cannot write to $output"
   say "downloads ${#packages[@]} packages"
   download "$work/packages" "${packages[@]}"
   unpack "$work/packages" "$work/all"
@@ -55,10 +57,6 @@ build() {
 # The package that the meta package stands for at present.
 kernel_package() {
   versions "$(apt-cache depends --important "$meta" | awk '/ Depends: linux-image/ { print $2; exit }')"
-}
-
-given_kernel() {
-  [ -z "$kernel" ] || { sha256sum "$kernel" || die "cannot read the kernel $kernel"; }
 }
 
 # The version is text in the kernel's file; where, says its header (Linux boot protocol).
