@@ -7,8 +7,8 @@ export interface RoundsTiming {
   readonly minGapMs: number;
 }
 
-/** One look takes the agent about a millisecond: five a second are half a hundredth of a CPU. */
-const TIMING: RoundsTiming = { roundMs: 3_000, minGapMs: 200 };
+/** One look takes the agent about a millisecond: four a second are less than a hundredth of a CPU. */
+const TIMING: RoundsTiming = { roundMs: 3_000, minGapMs: 250 };
 
 export interface RoundsInit<T> {
   /** What there is now. */
