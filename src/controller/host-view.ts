@@ -4,6 +4,7 @@ import { ownAddresses } from '../model/own-addresses.ts';
 import type { Balancer, LoadBalancer, Model } from '../model/types.ts';
 import type { BalancerView, HostView } from '../pipeline/view.ts';
 import { type ClassifiedPort, ownerKey, portViews } from './ports.ts';
+import { residentsOf } from './residents.ts';
 import { balancersOn } from './rows.ts';
 
 export interface HostViewInit {
@@ -23,12 +24,14 @@ export function hostView(model: Model, { hostId, inventory, ports, present }: Ho
     const placed = outside.has(id) ? { plug: plugs.get(id), state: stateOf(rows.get(id)) } : IN_SWITCH;
     return { loadBalancer, ownerKey: ownerKey(model, owner), ...placed };
   });
+  const served = portViews(model, ports);
   return {
     hostId,
-    ports: portViews(model, ports),
+    ports: served,
     uplinks: inventory.uplinks,
     strays: inventory.sandboxes.filter((port) => !outside.has(port.loadBalancerId)).map(({ ofport }) => ofport),
     balancers,
+    residents: residentsOf(model, served),
     neighbour: (networkId, address) => model.neighbours.get(networkId)?.[address],
     addresses: (networkId) => {
       const network = model.networks.get(networkId);

@@ -57,6 +57,7 @@ const EMPTY_VIEW: HostView = {
   ports: [],
   uplinks: [],
   strays: [],
+  residents: [],
   balancers: [],
   neighbour: () => undefined,
   addresses: () => [],

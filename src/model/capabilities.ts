@@ -75,7 +75,7 @@ export const CAPABILITIES: Readonly<Record<Placement, Capabilities>> = {
     locality: ['none'],
     session_persistence: [],
     healthmonitor: [],
-    return_path: ['balancer'],
+    return_path: ['balancer', 'direct'],
     until_ready: ['hold'],
     attributes: [],
     maxMembers: 256,

@@ -11,7 +11,16 @@ import { slotTable } from './slots.ts';
 import { TABLES } from './tables.ts';
 import type { Variables } from './templates.ts';
 import type { BalancerView } from './view.ts';
-import { answersLookups, isChosenHere, isTracked, type LiveListener, liveListeners, WAY_UNITS, wayOf } from './ways.ts';
+import {
+  answersLookups,
+  isChosenHere,
+  type LiveListener,
+  liveListeners,
+  mayHairpin,
+  WAY_UNITS,
+  type Way,
+  wayOf,
+} from './ways.ts';
 
 /** What of the host a balancer's flows depend on. */
 export interface Surroundings {
@@ -41,17 +50,26 @@ export function balancerContribution(balancer: BalancerView, surroundings: Surro
   if (placement !== 'switch') units.push(['outside', common]);
   if (plug !== undefined) units.push(...sandboxUnits(loadBalancer, common, surroundings));
   const groups: Group[] = [];
-  const chosen = liveListeners(loadBalancer).filter((listener) => isChosenHere(wayOf(balancer, listener)));
-  for (const pool of new Set(chosen.map(({ defaultPool }) => defaultPool))) {
+  for (const [pool, way] of choosing(balancer)) {
     for (const family of new Set(loadBalancer.vips.map(familyOf))) {
-      for (const member of membersOf(pool, family)) {
-        const { address, protocolPort: port } = member;
-        units.push([`member${family}`, { ...common, member: member.key, address, port }]);
-      }
-      groups.push(selectGroup(pool, family, surroundings));
+      if (way !== 'direct') units.push(...memberUnits(pool, family, common));
+      groups.push({ ...selectGroup(pool, family, surroundings), ...selectionOf(pool, { family, way }) });
     }
   }
   return contribution('load_balancer', key, units, groups);
+}
+
+/** The pools out of which the switch chooses, and for which way. */
+function choosing(balancer: BalancerView): ReadonlyMap<Pool, Way> {
+  const ways = liveListeners(balancer.loadBalancer).map((one) => [one.defaultPool, wayOf(balancer, one)] as const);
+  return new Map(ways.filter(([, way]) => isChosenHere(way)));
+}
+
+function memberUnits(pool: Pool, family: Family, common: Variables): readonly Unit[] {
+  return membersOf(pool, family).map(({ key, address, protocolPort: port }) => [
+    `member${family}`,
+    { ...common, member: key, address, port },
+  ]);
 }
 
 function vipUnits(balancer: BalancerView, vip: string, common: Variables): readonly Unit[] {
@@ -67,9 +85,9 @@ function vipUnits(balancer: BalancerView, vip: string, common: Variables): reado
       units.push([`${unit}${family}`, { ...variables, ...group, port }]);
     }
   }
-  const tracked = listeners.filter((listener) => isTracked(wayOf(balancer, listener)));
-  if (tracked.length > 0) units.push([`hairpin_vip${family}`, variables]);
-  for (const [address, port] of distinctServices(tracked, family)) {
+  const returning = listeners.filter((listener) => mayHairpin(wayOf(balancer, listener)));
+  if (returning.length > 0) units.push([`hairpin_vip${family}`, variables]);
+  for (const [address, port] of distinctServices(returning, family)) {
     units.push([`hairpin${family}`, { ...variables, address, port }]);
   }
   return units;
@@ -118,7 +136,7 @@ function distinctServices(
 }
 
 /** One bucket per slot; each only names the slot's member, table commit does the rest. */
-function selectGroup(pool: Pool, family: Family, surroundings: Surroundings): Group {
+function selectGroup(pool: Pool, family: Family, surroundings: Surroundings): Omit<Group, `selection${string}`> {
   const serving = usable(pool, family, surroundings);
   const absent = membersOf(pool, family).filter((m) => m.weight > 0 && !m.backup && !serving.includes(m));
   const actions = new Map(serving.map(({ key }) => [key, actionsOf(key)]));
@@ -127,7 +145,6 @@ function selectGroup(pool: Pool, family: Family, surroundings: Surroundings): Gr
     type: GROUP_TYPE.select,
     groupId: poolGroup(pool.key, family),
     buckets: slots.map((member, bucketId) => ({ bucketId, actions: actions.get(member)!, weight: 1 })),
-    ...selectionOf(pool, family),
   };
 }
 
@@ -146,13 +163,23 @@ function usable(pool: Pool, family: Family, { isReachable }: Surroundings): read
   return first.length > 0 ? first : able;
 }
 
-/** dp_hash picks in the fast path by the 5-tuple; hash over chosen fields costs one lookup per source address. */
+/**
+ * dp_hash picks in the fast path by the 5-tuple, on each host in its own way; hash picks by chosen fields, everywhere the
+ * same, at the cost of one lookup for each of their values.
+ */
 function selectionOf(
   { algorithm, sessionPersistence }: Pool,
-  family: Family,
+  { family, way }: { readonly family: Family; readonly way: Way },
 ): Pick<Group, 'selectionMethod' | 'selectionParam' | 'selectionFields'> {
   const bySource = algorithm === 'SOURCE_IP' || sessionPersistence?.type === 'SOURCE_IP';
-  if (!bySource) return { selectionMethod: 'dp_hash', selectionParam: 0n, selectionFields: {} };
-  const fields = family === 4 ? { ip_src: 0xffff_ffff } : { ipv6_src: (1n << 128n) - 1n };
+  if (!bySource && way !== 'direct') return { selectionMethod: 'dp_hash', selectionParam: 0n, selectionFields: {} };
+  const source = family === 4 ? { ip_src: 0xffff_ffff } : { ipv6_src: (1n << 128n) - 1n };
+  const fields = bySource ? source : { ...source, tcp_src: PORTS_APART, tcp_dst: 0xffff };
   return { selectionMethod: 'hash', selectionParam: 0n, selectionFields: fields };
 }
+
+/**
+ * What of a client's port counts where hosts must agree. With all 16 bits every connection would go through the slow path;
+ * with 10, of which Linux lets 9 vary, a client soon has none left that it has not used before.
+ */
+const PORTS_APART = 0x3ff;

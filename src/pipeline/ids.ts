@@ -45,13 +45,14 @@ export function clientsGroup(networkKey: number): number {
 /**
  * Conntrack zones of a network, all in the upper half: the lower ones are used by others. `service` holds client-to-VIP
  * connections, `hairpin` the second translation of a member that is its own client, `sandbox` what balancers outside
- * the switch open toward members.
+ * the switch open toward members, `direct` connections to members of this host that answer their clients themselves.
  */
 export function zonesOf(networkKey: number): {
   readonly service: number;
   readonly hairpin: number;
   readonly sandbox: number;
+  readonly direct: number;
 } {
   const base = 0x8000 + (networkKey % 0x2000) * 4;
-  return { service: base, hairpin: base + 1, sandbox: base + 2 };
+  return { service: base, hairpin: base + 1, sandbox: base + 2, direct: base + 3 };
 }

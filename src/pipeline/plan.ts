@@ -3,6 +3,13 @@ import type { LoadBalancer, Member, Network } from '../model/types.ts';
 import { balancerContribution } from './balancer.ts';
 import type { Contribution } from './contribution.ts';
 import {
+  directMemberContribution,
+  directSourceContribution,
+  frontsOf,
+  residentContribution,
+  residentReplyContribution,
+} from './direct.ts';
+import {
   hostContribution,
   neighbourContribution,
   networkContribution,
@@ -11,8 +18,8 @@ import {
   strayContribution,
   uplinkContribution,
 } from './objects.ts';
-import type { BalancerView, HostView } from './view.ts';
-import { addressesOf, isTracked, liveListeners, wayOf } from './ways.ts';
+import type { BalancerView, HostView, PortView, ResidentView } from './view.ts';
+import { addressesOf, isTracked, type LiveListener, liveListeners, wayOf } from './ways.ts';
 
 /** One object that contributes flows and groups. */
 export interface Planned {
@@ -34,22 +41,34 @@ export interface Plan {
   objects(): Iterable<Planned>;
 }
 
-/** The plans of the view. Without balancers there are none: no balancer, no flow. */
+/** The plans of the view. Without balancers and members that answer themselves there are none: no balancer, no flow. */
 export function* planHost(view: HostView): Generator<Plan, void> {
   for (const ofport of view.strays) {
     yield single({ id: `stray ${ofport}`, dependencies: [], compute: () => strayContribution(ofport) });
   }
-  if (view.balancers.length === 0) return;
+  if (view.balancers.length === 0 && view.residents.length === 0) return;
   const { hostId } = view;
   yield single({ id: 'host', dependencies: [hostId], compute: () => hostContribution(hostId) });
-  const networks = new Map(view.balancers.map(({ loadBalancer: { network } }) => [network.id, network]));
+  const networks = new Map(
+    [...view.balancers, ...view.residents].map(({ loadBalancer: { network } }) => [network.id, network]),
+  );
   const plugged = view.balancers.filter(({ plug }) => plug !== undefined);
   const sandboxed = new Set(plugged.map(({ loadBalancer }) => loadBalancer.network.id));
+  const balanced = new Set(view.balancers.map(({ loadBalancer }) => loadBalancer.network.id));
+  const housed = new Set(view.residents.map(({ ofport }) => ofport));
+  const concerned = ({ network, ofport }: PortView) => balanced.has(network.id) || housed.has(ofport);
   for (const network of networks.values()) {
-    for (const planned of planNetwork(view, network, sandboxed.has(network.id))) yield single(planned);
+    const options = { sandboxes: sandboxed.has(network.id), concerned };
+    for (const planned of planNetwork(view, network, options)) yield single(planned);
   }
   for (const balancer of view.balancers) {
     yield planBalancer(view, balancer, { sandboxes: sandboxed.has(balancer.loadBalancer.network.id) });
+  }
+  for (const loadBalancer of new Set(view.residents.map((resident) => resident.loadBalancer))) {
+    yield planResidents(
+      loadBalancer,
+      view.residents.filter((resident) => resident.loadBalancer === loadBalancer),
+    );
   }
 }
 
@@ -57,8 +76,12 @@ function single(planned: Planned): Plan {
   return { id: planned.id, signature: planned.dependencies, objects: () => [planned] };
 }
 
-function* planNetwork(view: HostView, network: Network, sandboxes: boolean): Generator<Planned, void> {
-  const ports = view.ports.filter((port) => port.network.id === network.id);
+function* planNetwork(
+  view: HostView,
+  network: Network,
+  { sandboxes, concerned }: { readonly sandboxes: boolean; readonly concerned: (port: PortView) => boolean },
+): Generator<Planned, void> {
+  const ports = view.ports.filter((port) => port.network.id === network.id && concerned(port));
   for (const port of ports) {
     yield {
       id: `port ${port.ofport}`,
@@ -103,11 +126,40 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes }: { r
       const shared = loadBalancer.placement === 'switch' ? { sharedBy: loadBalancer } : {};
       const objects = new Map<string, Planned>([[id, { id, dependencies: [...own, reachable], compute, ...shared }]]);
       for (const listener of liveListeners(loadBalancer)) {
-        const tracked = isTracked(wayOf(balancer, listener));
-        if (!tracked && plug === undefined) continue;
+        const way = wayOf(balancer, listener);
+        const tracked = isTracked(way);
+        if (way === 'direct') addDirect(objects, loadBalancer, { listener, mac });
+        else if (!tracked && plug === undefined) continue;
         for (const member of listener.defaultPool.members) {
           for (const address of addressesOf(member)) addNeighbour(objects, network, address, mac(address), sandboxes);
           if (tracked) addService(objects, network, member);
+        }
+      }
+      return objects.values();
+    },
+  };
+}
+
+/** What members of the load balancer do that are VMs of this host and answer their clients themselves. */
+function planResidents(loadBalancer: LoadBalancer, residents: readonly ResidentView[]): Plan {
+  const { key, network } = loadBalancer;
+  return {
+    id: `residents ${key}`,
+    signature: [loadBalancer, ...residents.flatMap(({ member, mac, ofport }) => [member, mac, ofport])],
+    objects() {
+      const objects = new Map<string, Planned>();
+      for (const resident of residents) {
+        const { member, mac, ofport } = resident;
+        const { address, protocolPort } = member;
+        const listeners = liveListeners(loadBalancer).filter((one) => one.defaultPool.members.includes(member));
+        for (const front of frontsOf(loadBalancer, member, listeners)) {
+          const id = `resident ${network.key} ${mac} ${front.vip} ${front.port}`;
+          // Only the MAC tells for whom a frame is: of several members behind one, the first has them all.
+          if (objects.has(id)) continue;
+          const dependencies = [key, ofport, address, protocolPort];
+          objects.set(id, { id, dependencies, compute: () => residentContribution(resident, front) });
+          const replyId = `resident_reply ${network.key} ${address} ${protocolPort} ${ofport}`;
+          objects.set(replyId, { id: replyId, dependencies: [], compute: () => residentReplyContribution(resident) });
         }
       }
       return objects.values();
@@ -139,6 +191,28 @@ function addNeighbour(
     dependencies: [mac, sandboxes],
     compute: () => neighbourContribution(network, address, mac, { sandboxes }),
   });
+}
+
+/** Members that answer themselves: the ways to them, and what they may speak as. */
+function addDirect(
+  objects: Map<string, Planned>,
+  loadBalancer: LoadBalancer,
+  options: { readonly listener: LiveListener; readonly mac: (address: string) => string | undefined },
+): void {
+  const { key, network } = loadBalancer;
+  for (const member of options.listener.defaultPool.members) {
+    const mac = options.mac(member.address);
+    if (mac === undefined) continue;
+    const fronts = frontsOf(loadBalancer, member, [options.listener]);
+    if (fronts.length === 0) continue;
+    const id = `direct_member ${member.key}`;
+    const compute = () => directMemberContribution(loadBalancer, member.key, mac);
+    objects.set(id, { id, dependencies: [key, mac], compute });
+    for (const front of fronts) {
+      const id = `direct_source ${network.key} ${mac} ${front.vip} ${front.port}`;
+      objects.set(id, { id, dependencies: [key], compute: () => directSourceContribution(loadBalancer, mac, front) });
+    }
+  }
 }
 
 function addService(objects: Map<string, Planned>, network: Network, { address, protocolPort: port }: Member): void {

@@ -22,6 +22,8 @@ export const TABLES = {
   unnat: 115,
   sandbox_reply: 116,
   output: 117,
+  arrive: 118,
+  depart: 119,
 } as const;
 
 export type TableName = keyof typeof TABLES;

@@ -1,4 +1,4 @@
-import type { LoadBalancer, Network } from '../model/types.ts';
+import type { LoadBalancer, Member, Network } from '../model/types.ts';
 
 /** A VM's port on the host, in a network that is known. */
 export interface PortView {
@@ -26,6 +26,14 @@ export interface BalancerView {
   readonly state: 'new' | 'ready' | 'broken';
 }
 
+/** A VM of this host as a member that answers its clients itself: here its traffic is translated. */
+export interface ResidentView {
+  readonly loadBalancer: LoadBalancer;
+  readonly member: Member;
+  readonly mac: string;
+  readonly ofport: number;
+}
+
 /** All that the flows of one host depend on. The pipeline is a pure function of it. */
 export interface HostView {
   readonly hostId: string;
@@ -34,6 +42,8 @@ export interface HostView {
   /** Plugs of balancers that are none of `balancers`. */
   readonly strays: readonly number[];
   readonly balancers: readonly BalancerView[];
+  /** Whether or not their load balancers are among `balancers`. */
+  readonly residents: readonly ResidentView[];
   /** MAC of an address in a network, if it is known. */
   neighbour(networkId: string, address: string): string | undefined;
   /** The host's own addresses toward members. */

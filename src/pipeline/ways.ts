@@ -11,9 +11,10 @@ export type LiveListener = Listener & { readonly defaultPool: Pool };
 /**
  * Of a listener's connections: `hold`, nobody serves; `switch`, the switch balances them; `sandbox`, the sandbox has them all;
  * `rest`, the sandbox keeps those that it has, new ones wait; `handover`, the sandbox gets new ones, the switch keeps
- * those that it began; `fallback`, the switch gets new ones, each keeps those that it has.
+ * those that it began; `fallback`, the switch gets new ones, each keeps those that it has; `direct`, the switch chooses
+ * for every packet and members answer their clients themselves.
  */
-export type Way = 'hold' | 'switch' | 'sandbox' | 'rest' | 'handover' | 'fallback';
+export type Way = 'hold' | 'switch' | 'direct' | 'sandbox' | 'rest' | 'handover' | 'fallback';
 
 /** Outside the switch, for balancers that are plugged in; others are as new. */
 const OUTSIDE = {
@@ -26,6 +27,7 @@ const OUTSIDE = {
 export const WAY_UNITS: Readonly<Record<Way, readonly string[]>> = {
   hold: [],
   switch: ['tracked', 'listener'],
+  direct: ['direct'],
   sandbox: ['sandbox_service'],
   rest: ['sandbox_rest'],
   handover: ['tracked', 'handover'],
@@ -35,7 +37,14 @@ export const WAY_UNITS: Readonly<Record<Way, readonly string[]>> = {
 /** Whether the switch may have connections of it: replies of members are translated, and hairpins come back. */
 export const isTracked = (way: Way): boolean => WAY_UNITS[way].includes('tracked');
 /** Whether the switch chooses members for new connections. */
-export const isChosenHere = (way: Way): boolean => way === 'switch' || way === 'fallback';
+export const isChosenHere = (way: Way): boolean => way === 'switch' || way === 'fallback' || way === 'direct';
+/** Whether a member that is its own client needs the switch to stand between it and itself. */
+export const mayHairpin = (way: Way): boolean => isTracked(way) || way === 'direct';
+
+/** Whether members answer their clients themselves. */
+export function returnsDirectly({ placement, returnPath }: LoadBalancer): boolean {
+  return placement === 'switch' && returnPath === 'direct';
+}
 
 export function liveListeners({ listeners }: LoadBalancer): readonly LiveListener[] {
   return listeners.filter((l): l is LiveListener => l.adminStateUp && l.defaultPool !== undefined);
@@ -48,7 +57,7 @@ export function addressesOf({ address, monitorAddress }: Member): readonly strin
 
 export function wayOf({ loadBalancer, plug, state }: BalancerView, listener: LiveListener): Way {
   const { placement, untilReady } = loadBalancer;
-  if (placement === 'switch') return 'switch';
+  if (placement === 'switch') return returnsDirectly(loadBalancer) ? 'direct' : 'switch';
   const until = untilReady === 'switch' && canStandIn(listener) ? 'switch' : 'hold';
   return OUTSIDE[plug === undefined ? 'new' : state][until];
 }

@@ -29,6 +29,8 @@ function outside(name: string, number: number, parts: Partial<BalancerView>, att
   return balancerView(balancing(name, members(), { vips, placement: 'namespace', ...attributes }), parts);
 }
 
+const direct = balancing('direct', members(), { vips: ['10.0.0.107', 'fd00::107'], returnPath: 'direct' });
+
 /** A host on which everything that the pipeline knows happens at once. */
 const everything = hostView({
   ports: [portView(1), portView(2, { ownerKey: 900, network: red })],
@@ -37,8 +39,10 @@ const everything = hostView({
     { ofport: 10, tag: 7 },
   ],
   strays: [39],
+  residents: direct.pools[0]!.members.map((member) => ({ loadBalancer: direct, member, mac: macOf(1), ofport: 1 })),
   balancers: [
     balancerView(balancing('in', members(), { vips })),
+    balancerView(direct),
     balancerView(balancing('owned', members(), { network: red, vips }), { ownerKey: 900 }),
     outside('out', 101, { plug: 30 }),
     outside('out4', 102, { plug: 31 }, { vips: ['10.0.0.102'] }),

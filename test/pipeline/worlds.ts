@@ -1,9 +1,11 @@
 /** Random states of a host: load balancers of all placements, coming, ready and broken, in two networks that share all addresses. */
 import fc from 'fast-check';
+import { residentsOf } from '../../src/controller/residents.ts';
 import { familyOf } from '../../src/model/addresses.ts';
 import type { LoadBalancer, Network } from '../../src/model/types.ts';
 import type { HostView, PortView, UplinkView } from '../../src/pipeline/view.ts';
-import { blue, listener, loadBalancer, member, pool, red } from '../model/fixtures.ts';
+import { returnsDirectly } from '../../src/pipeline/ways.ts';
+import { blue, listener, loadBalancer, member, modelOf, pool, red } from '../model/fixtures.ts';
 import { balancerView, hostView, macOf } from '../support/model.ts';
 
 /** The last are also the host's own and a VIP, which nothing in the pipeline may trip over. */
@@ -47,6 +49,7 @@ function variants(
     { ...withPool({}), vips: vips.slice(0, 1) },
     { ...withPool({ adminStateUp: false }), vips: vips.slice(1) },
     { ...withPool({}, [http, { ...https, protocol: 'HTTP' }]), lookupMode: 'static' },
+    { ...withPool({}, [http, https]), returnPath: base.returnPath === 'direct' ? 'balancer' : base.returnPath },
     { ...withPool({}), lookupMode: 'announce', untilReady: base.untilReady === 'hold' ? 'switch' : 'hold' },
     withPool({ members: members.map((one, i) => ({ ...one, backup: i > 1, monitorAddress: '10.0.0.29' })) }),
     {
@@ -66,6 +69,8 @@ const LOAD_BALANCERS = [
   variants('bb', blue, { placement: 'switch' }),
   variants('a', red, { placement: 'switch' }),
   variants('ccc', red, { placement: 'switch' }),
+  variants('hhhhhhhh', blue, { placement: 'switch', returnPath: 'direct' }),
+  variants('iiiiiiiii', red, { placement: 'switch', returnPath: 'direct' }),
   variants('dddd', blue, { placement: 'namespace' }),
   variants('eeeee', red, { placement: 'container' }),
   variants('ffffff', blue, { placement: 'vm', untilReady: 'switch' }),
@@ -85,15 +90,17 @@ const uplink: fc.Arbitrary<Omit<UplinkView, 'ofport'> | undefined> = fc.option(
 );
 const balancer = fc.option(
   fc.record({
-    variant: fc.nat(10),
+    variant: fc.nat(11),
+    /** Whether a load balancer with direct return has clients here, too. */
+    here: fc.boolean(),
     ownerKey,
     plug: fc.constantFrom(undefined, 1, 2),
     state: fc.constantFrom('new', 'ready', 'broken'),
   }),
   { nil: undefined },
 );
-/** Of each address in each network: unknown, or one of two MACs. */
-const neighbours = fc.array(fc.nat(2), { minLength: 2 * ADDRESSES.length, maxLength: 2 * ADDRESSES.length });
+/** Of each address in each network: unknown, one of two MACs, or that of one of two VMs of this host. */
+const neighbours = fc.array(fc.nat(4), { minLength: 2 * ADDRESSES.length, maxLength: 2 * ADDRESSES.length });
 
 const parts = {
   balancers: fc.tuple(...LOAD_BALANCERS.map(() => balancer)),
@@ -104,34 +111,45 @@ const parts = {
   strays: fc.subarray([38, 39]),
 };
 
-/** Any state of one host. */
-export const anyView: fc.Arbitrary<HostView> = fc.record(parts).map((world) => ({
-  ...hostView({
-    balancers: world.balancers.flatMap((one, i) => {
-      const of = one && LOAD_BALANCERS[i]![one.variant]!;
-      if (one === undefined || of === undefined) return [];
-      const { ownerKey, plug, state } = one;
-      if (of.placement === 'switch') return [balancerView(of, { ownerKey })];
-      return [balancerView(of, { ownerKey, plug: plug && 40 + 2 * i + plug, state })];
+/** Any state of one host. Members that are VMs of this host are found as the controller finds them. */
+export const anyView: fc.Arbitrary<HostView> = fc.record(parts).map((world) => {
+  const ports = world.ports.flatMap((one, i) => {
+    const ofport = i + 1;
+    return one === undefined ? [] : [{ ...one, ofport, mac: macOf(ofport + (one.mac === 'a' ? 0 : 100)) }];
+  });
+  const loadBalancers = world.balancers.map((one, i) => one && LOAD_BALANCERS[i]![one.variant]!);
+  const macs = Object.fromEntries(
+    [blue, red].map(({ id }, n) => [
+      id,
+      Object.fromEntries(
+        ADDRESSES.flatMap((address, i) => {
+          const known = world.neighbours[n * ADDRESSES.length + i]!;
+          if (known === 0) return [];
+          return [[address, known > 2 ? macOf(known - 2) : macOf(500 + 10 * i + known)]];
+        }),
+      ),
+    ]),
+  );
+  const model = {
+    ...modelOf({ loadBalancers: loadBalancers.filter((one) => one !== undefined) }),
+    neighbours: new Map(Object.entries(macs)),
+  };
+  return {
+    ...hostView({
+      balancers: world.balancers.flatMap((one, i) => {
+        const of = loadBalancers[i];
+        if (one === undefined || of === undefined || (returnsDirectly(of) && !one.here)) return [];
+        const { ownerKey, plug, state } = one;
+        if (of.placement === 'switch') return [balancerView(of, { ownerKey })];
+        return [balancerView(of, { ownerKey, plug: plug && 40 + 2 * i + plug, state })];
+      }),
+      residents: residentsOf(model, ports),
+      strays: world.strays,
+      ports,
+      uplinks: world.uplinks.flatMap((one, i) => (one === undefined ? [] : [{ ...one, ofport: 10 + i }])),
+      neighbours: macs,
+      addresses: { [blue.id]: world.owned, [red.id]: world.owned.filter((address) => familyOf(address) === 4) },
     }),
-    strays: world.strays,
-    ports: world.ports.flatMap((one, i) => {
-      const ofport = i + 1;
-      return one === undefined ? [] : [{ ...one, ofport, mac: macOf(ofport + (one.mac === 'a' ? 0 : 100)) }];
-    }),
-    uplinks: world.uplinks.flatMap((one, i) => (one === undefined ? [] : [{ ...one, ofport: 10 + i }])),
-    neighbours: Object.fromEntries(
-      [blue, red].map(({ id }, n) => [
-        id,
-        Object.fromEntries(
-          ADDRESSES.flatMap((address, i) => {
-            const known = world.neighbours[n * ADDRESSES.length + i]!;
-            return known === 0 ? [] : [[address, macOf(500 + 10 * i + known)]];
-          }),
-        ),
-      ]),
-    ),
-    addresses: { [blue.id]: world.owned, [red.id]: world.owned.filter((address) => familyOf(address) === 4) },
-  }),
-  [fc.toStringMethod]: () => JSON.stringify(world),
-}));
+    [fc.toStringMethod]: () => JSON.stringify(world),
+  };
+});

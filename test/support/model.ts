@@ -34,6 +34,7 @@ export function hostView({ neighbours = {}, addresses = {}, ...parts }: ViewPart
     ports: [],
     uplinks: [],
     strays: [],
+    residents: [],
     balancers: [],
     neighbour: (networkId, address) => neighbours[networkId]?.[address],
     addresses: (networkId) => addresses[networkId] ?? [],
