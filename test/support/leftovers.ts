@@ -28,18 +28,21 @@ function suffixesOf(world: World, host: string): Map<string, Outside> {
   return new Map(PLACEMENTS.map((placement) => [suffix(placement), placement]));
 }
 
-/** Names of the machines' QEMU processes. */
-function guests(): string[] {
-  return listed('/proc').flatMap((pid) => {
-    const words = /^\d+$/.test(pid) ? commandLine(Number(pid)) : [];
-    return words[0]?.includes('qemu-system')
-      ? (/^guest=([^,]+)/.exec(words[words.indexOf('-name') + 1] ?? '')?.[1] ?? [])
-      : [];
-  });
+/** QEMU's processes, by the name of the machine that each is. */
+export function qemus(): ReadonlyMap<string, number> {
+  return new Map(
+    listed('/proc').flatMap((entry) => {
+      const words = /^\d+$/.test(entry) ? commandLine(Number(entry)) : [];
+      const name = /^guest=([^,]+)/.exec(words[words.indexOf('-name') + 1] ?? '')?.[1];
+      return name !== undefined && words[0]!.includes('qemu-system') ? [[name, Number(entry)] as const] : [];
+    }),
+  );
 }
 
+const guests = (): string[] => [...qemus().keys()];
+
 /** Without podman there is no container. */
-const containers = async (): Promise<string[]> =>
+export const containers = async (): Promise<string[]> =>
   (await run('podman', ['ps', '--all', '--format', '{{.Names}}']).catch(() => '')).split('\n').filter(Boolean);
 
 /** HAProxy's processes of a namespace that no other one there has started: one, if all is well. */
