@@ -10,6 +10,8 @@ import { CliError } from './io.ts';
 const DAEMON = 'ovs-vswitchd';
 const ANSWER_LIMIT_BYTES = 64 << 20;
 const TIMEOUT_S = 30;
+/** What the tool itself logs goes before what it says. */
+const LOG_LINE = /^\d{4}-\d\d-\d\dT[^|]*\|/;
 
 export interface AppctlInit {
   readonly host: Facts['host'];
@@ -26,10 +28,8 @@ export function createAppctl({ host, target = targetOf(host), signal }: AppctlIn
       execFile('ovs-appctl', args, { signal, maxBuffer: ANSWER_LIMIT_BYTES }, (error, stdout, stderr) => {
         if (error === null) return resolve(stdout);
         if (signal.aborted) return reject(error);
-        const said = stderr
-          .split('\n')
-          .find((line) => line.trim() !== '')
-          ?.trim();
+        const lines = stderr.split('\n').filter((line) => line.trim() !== '' && !LOG_LINE.test(line));
+        const said = lines[0]?.trim();
         reject(new CliError(failureOf(host, said ?? error.message, 'code' in error && error.code === 'ENOENT')));
       });
     });

@@ -69,7 +69,7 @@ export function addTraceCommand(program: Command, io: Io): void {
       const named = createNames(facts, { ...names.ports, ...ports });
       const traced = await traceIt({ appctl, names: named, wanted: all, flow, to, options });
       if (options.raw === true) return void io.stdout.write(printable(traced.raw));
-      const told = tell({ passes: traced.passes, names: named, wanted: all, situation: traced.situation });
+      const told = tell({ passes: traced.passes, names: named, wanted: all, state: stateOf(options) });
       if (options.output !== 'table') return session.printObject({ host, packet: traced.packet, ...told });
       io.stdout.write(printable(textOf(told, traced)));
     });
@@ -99,6 +99,11 @@ function checkUsage(flow: string | undefined, { from, to, established, reply }: 
   return { address: canonicalAddress(address), port: port === undefined ? undefined : Number(port) };
 }
 
+function stateOf({ established, reply }: TraceOptions): PacketState {
+  if (reply === true) return 'reply';
+  return established === true ? 'established' : 'new';
+}
+
 interface TraceInit {
   readonly appctl: Appctl;
   readonly names: Names;
@@ -120,10 +125,10 @@ async function traceIt({ appctl, names, wanted, flow, to, options }: TraceInit):
     const packet = flow ?? '';
     return { ...(await follow(appctl, { bridge, flow: packet, state: 'new' })), packet, situation: undefined };
   }
-  const { from = '', source, protocol, sourcePort, established, reply } = options;
+  const { from = '', source, protocol, sourcePort } = options;
   const address = source === undefined ? undefined : canonicalAddress(source);
   const situation = situationOf(facts, { from, to: to.address, port: to.port, protocol, sourcePort, source: address });
-  const state: PacketState = reply === true ? 'reply' : established === true ? 'established' : 'new';
+  const state = stateOf(options);
   const member = state === 'new' ? undefined : await memberOf(situation, { appctl, names, options });
   const packet =
     state === 'reply'

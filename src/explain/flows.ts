@@ -171,7 +171,7 @@ const REGISTERS =
 /** As `ovs-ofctl bundle BRIDGE FILE` takes them: numbers for tables, groups first, no comments. */
 export function asBundle({ groups, flows }: ExplainedFlows): string {
   const lines = [
-    ...groups.map(({ group }) => `group add ${printGroup(group)}`),
+    ...groups.map(({ group }) => `group add_or_mod ${printGroup(group)}`),
     ...flows.map(({ flow }) => `flow add ${printFlow(flow)}`),
   ];
   return lines.map((line) => `${line}\n`).join('');

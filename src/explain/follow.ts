@@ -47,12 +47,12 @@ export async function follow(appctl: Appctl, { bridge, flow, state, connection }
   for (let i = 0; i < MOST_TRACES; i++) {
     const text = await appctl(words);
     raw.push(text);
-    const traced = parseTrace(text).map((pass, at) => ({ ...pass, ...(at === 0 ? known : NOTHING) }));
-    const cut = traced.findIndex(
-      (pass, at) => onward(pass, { isFirst: at === 0 && i > 0, connection, state }) !== undefined,
-    );
+    const first = known;
+    const traced = parseTrace(text).map((pass, at) => ({ ...pass, ...(at === 0 ? first : NOTHING) }));
+    const nexts = traced.map((pass) => onward(pass, connection, state));
+    const cut = nexts.findIndex((one) => one !== undefined);
     if (cut < 0) return { raw: raw.join('\n'), passes: [...passes, ...traced] };
-    const on = onward(traced[cut]!, { isFirst: cut === 0 && i > 0, connection, state })!;
+    const on = nexts[cut]!;
     passes.push(...traced.slice(0, cut));
     known = on;
     words = ['ofproto/trace-packet-out', bridge, on.flow, ...next, `resubmit(,${traced[cut]!.table ?? 0})`];
@@ -68,18 +68,15 @@ interface Onward {
   readonly assumedHash: boolean;
 }
 
-function onward(
-  pass: FollowedPass,
-  {
-    isFirst,
-    connection,
-    state,
-  }: { readonly isFirst: boolean; readonly connection: Connection | undefined; readonly state: PacketState },
-): Onward | undefined {
-  const { resumes, flow, datapathActions, assumedHash, translated } = pass;
-  if (!isFirst && connection !== undefined && state !== 'new' && resumes.includes('conntrack')) {
+function onward(pass: FollowedPass, connection: Connection | undefined, state: PacketState): Onward | undefined {
+  const { resumes, flow, datapathActions, assumedHash, translated, failure } = pass;
+  if (connection !== undefined && state !== 'new' && resumes.includes('conntrack')) {
     const changed = translate(flow, connection, state);
     if (changed !== undefined) return changed;
+  }
+  // OVS does not go on with a packet that it was handed by actions.
+  if (failure.includes('Recirculation conflict')) {
+    return { flow: withoutRecirculation(flow), translated: '', assumedHash: false };
   }
   if (datapathActions.startsWith('hash(') && !assumedHash) {
     const port = Number(fieldsOf(flow).get('tp_src') ?? 0);

@@ -88,12 +88,12 @@ export function createNames(facts: Facts, ports: BridgePorts = NO_PORTS): Names 
     lb: (raw) => lbName(Number(raw)),
     owner: (raw) => owner(Number(raw)),
     member: (raw) => memberName(Number(raw)),
-    sandbox_port: (raw) => port(Number(raw)),
     port: (raw, place) => (/in_port|output|reg5/.test(place) ? port(Number(raw)) : raw),
   };
   const render = (variable: string, { value, place }: Bound): string => {
     const own = RENDER[variable];
     if (own !== undefined) return own(value, place);
+    if (/_port$/.test(variable)) return port(Number(value));
     if (/zone$/.test(variable)) return zone(Number(value));
     if (/^group|^clients$/.test(variable)) return group(Number(value));
     return /mac$/.test(variable) ? mac(value) : value;

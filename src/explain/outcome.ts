@@ -1,5 +1,7 @@
 /** Where a packet ends. */
-import type { FollowedPass } from './follow.ts';
+
+import type { MemberFacts } from './facts.ts';
+import { chosenMember, type FollowedPass } from './follow.ts';
 import { endpoint, memberWords, type Names } from './names.ts';
 import { tableName } from './templates.ts';
 import { fieldsOf } from './trace.ts';
@@ -30,7 +32,7 @@ export function outcomeOf(passes: readonly FollowedPass[], words: string, names:
     const name = step === undefined ? '' : (tableName(step.table) ?? String(step.table));
     return { kind: 'dropped', text: `Dropped in table ${name}: ${words.replace(/^dropped: /, '')}.` };
   }
-  if (step?.actions.includes('IN_PORT') && !isHairpin(last)) {
+  if (step?.actions.includes('IN_PORT') && !passes.some(isTracked)) {
     return { kind: 'answered', text: `${names.facts.host.name}'s switch answers ${to} itself.` };
   }
   const plug = ports.map((port) => names.ports.plugs.get(port)).find((key) => key !== undefined);
@@ -42,8 +44,8 @@ export function outcomeOf(passes: readonly FollowedPass[], words: string, names:
   return delivered(last, to, names);
 }
 
-function delivered({ final }: FollowedPass, to: string, names: Names): Outcome {
-  const fields = fieldsOf(final);
+function delivered(pass: FollowedPass, to: string, names: Names): Outcome {
+  const fields = fieldsOf(pass.final);
   const of = (...keys: readonly string[]) =>
     keys.map((key) => fields.get(key)).find((value) => value !== undefined) ?? '';
   const [src, dst] = [of('nw_src', 'ipv6_src', 'arp_spa'), of('nw_dst', 'ipv6_dst', 'arp_tpa')];
@@ -52,18 +54,20 @@ function delivered({ final }: FollowedPass, to: string, names: Names): Outcome {
     return { kind: 'client', text: `Delivered to ${to}, as from ${endpoint(src, of('tp_src'))}, VIP of ${vip.name}.` };
   }
   const lb = names.loadBalancer(Number(of('reg2')));
-  const member = lb?.pools
-    .flatMap((pool) => pool.members)
-    .find(({ address, protocol_port: port }) => address === dst && String(port) === (of('tp_dst') || String(port)));
+  // A group's choice is taken back when the group is done, and with it what the packet looked like.
+  const chosen = names.member(chosenMember([pass]) ?? 0)?.member;
+  const isIt = ({ address, protocol_port: port }: MemberFacts) =>
+    address === dst && [String(port), ''].includes(of('tp_dst'));
+  const member = chosen ?? lb?.pools.flatMap((pool) => pool.members).find(isIt);
   if (lb !== undefined && member !== undefined) {
     return { kind: 'member', text: `Delivered to member ${memberWords(member)} of ${lb.name}, by ${to}.` };
   }
   return { kind: 'switched', text: `Switched as the bridge does, by ${to}.` };
 }
 
-/** A hairpin goes back where it came from as well, yet through conntrack. */
-function isHairpin({ datapathActions }: FollowedPass): boolean {
-  return datapathActions.includes('ct(') || datapathActions.includes('nat(');
+/** What conntrack has to do with is a connection, which the switch does not answer even where it sends it back. */
+function isTracked({ datapathActions }: FollowedPass): boolean {
+  return /\bct\(/.test(datapathActions);
 }
 
 /** OpenFlow ports that the datapath sends the packet to. */

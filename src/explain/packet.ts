@@ -196,7 +196,10 @@ export function packetBack(situation: Situation, member: MemberFacts | undefined
     );
   const tag = home === undefined && network.vlan !== 0 ? [`dl_vlan=${network.vlan}`] : [];
   const to = isItself ? loadBalancer.vip_mac : vm.mac;
-  const source = { address: member.address, port: client.port === undefined ? undefined : member.protocol_port };
+  // Where members answer clients themselves, their own host has translated by the time the frame is on the wire.
+  const isTranslated = loadBalancer.return_path === 'direct' && home === undefined;
+  const own = { address: member.address, port: client.port === undefined ? undefined : member.protocol_port };
+  const source = isTranslated ? target : own;
   const destination = isItself ? { address: target.address, port: client.port } : client;
   return [
     `in_port=${port}`,

@@ -4,7 +4,7 @@ import type { ListenerFacts, LoadBalancerFacts, MemberFacts, VmFacts } from './f
 import type { FollowedPass } from './follow.ts';
 import { memberWords, type Names } from './names.ts';
 import type { Outcome } from './outcome.ts';
-import type { Situation } from './packet.ts';
+import type { PacketState } from './packet.ts';
 import type { ToldPass } from './tell.ts';
 import { fieldsOf } from './trace.ts';
 
@@ -13,7 +13,7 @@ interface ReasonsInit {
   readonly outcome: Outcome;
   readonly names: Names;
   readonly passes: readonly FollowedPass[];
-  readonly situation: Situation | undefined;
+  readonly state: PacketState;
 }
 
 /** What the packet wants, read from the packet itself. */
@@ -27,10 +27,10 @@ interface Want {
   readonly isLookup: boolean;
 }
 
-export function reasonsFor({ told, outcome, names, passes, situation }: ReasonsInit): readonly string[] {
+export function reasonsFor({ told, outcome, names, passes, state }: ReasonsInit): readonly string[] {
   const { host } = names.facts;
   const strange = told.flatMap(({ steps }) => steps.filter(({ wanted }) => wanted === false));
-  const want = wantOf(passes[0]!, names, situation);
+  const want = wantOf(passes[0]!, names, state);
   const isAstray = outcome.kind === 'dropped' || (outcome.kind === 'switched' && want.loadBalancer !== undefined);
   return [
     ...strange.map(
@@ -41,7 +41,7 @@ export function reasonsFor({ told, outcome, names, passes, situation }: ReasonsI
   ];
 }
 
-function wantOf({ flow }: FollowedPass, names: Names, situation: Situation | undefined): Want {
+function wantOf({ flow }: FollowedPass, names: Names, state: PacketState): Want {
   const fields = fieldsOf(flow);
   const of = (...keys: readonly string[]) =>
     keys.map((key) => fields.get(key)).find((value) => value !== undefined) ?? '';
@@ -53,8 +53,9 @@ function wantOf({ flow }: FollowedPass, names: Names, situation: Situation | und
     vm,
     source: of('arp_spa', 'nw_src', 'ipv6_src'),
     target,
-    loadBalancer: situation?.loadBalancer ?? names.facts.load_balancers.find(isVip),
-    port: port === '' ? undefined : Number(port),
+    loadBalancer: names.facts.load_balancers.find(isVip),
+    // A reply goes to the port that it is an answer to.
+    port: port === '' || state === 'reply' ? undefined : Number(port),
     isLookup: fields.has('arp') || fields.has('nd_target'),
   };
 }

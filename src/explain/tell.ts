@@ -5,7 +5,7 @@ import type { ExplainedFlows, FlowLine } from './flows.ts';
 import type { FollowedPass } from './follow.ts';
 import { memberWords, type Names } from './names.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
-import type { Situation } from './packet.ts';
+import type { PacketState } from './packet.ts';
 import { reasonsFor } from './reasons.ts';
 import { tableName } from './templates.ts';
 import type { TraceStep } from './trace.ts';
@@ -42,12 +42,11 @@ export interface TellInit {
   readonly names: Names;
   /** The host's flows as they should be. */
   readonly wanted: ExplainedFlows;
-  /** What was asked for; undefined when the packet was given as a flow. */
-  readonly situation?: Situation | undefined;
+  readonly state: PacketState;
 }
 
 /** Pure: everything it says follows from what it is given. */
-export function tell({ passes, names, wanted, situation }: TellInit): Told {
+export function tell({ passes, names, wanted, state }: TellInit): Told {
   const byKey = new Map(wanted.flows.map((line) => [flowKey(line.flow), line]));
   const told = passes.map((pass) => ({
     title: titleOf(pass, names),
@@ -56,7 +55,7 @@ export function tell({ passes, names, wanted, situation }: TellInit): Told {
     datapath_actions: pass.datapathActions,
   }));
   const outcome = outcomeOf(passes, told.at(-1)?.steps.at(-1)?.words ?? '', names);
-  return { passes: told, outcome, reasons: reasonsFor({ told, outcome, names, passes, situation }) };
+  return { passes: told, outcome, reasons: reasonsFor({ told, outcome, names, passes, state }) };
 }
 
 function titleOf({ resumes, flow, translated }: FollowedPass, names: Names): string {

@@ -27,7 +27,7 @@ export interface TracePass {
   readonly flow: string;
   /** The bridge it came to first. */
   readonly bridge: string;
-  /** The table it goes on at, after a recirculation. */
+  /** The table it goes on at, after a recirculation or as a packet that was handed to a table. */
   readonly table: number | undefined;
   readonly steps: readonly TraceStep[];
   /** The packet at the end. */
@@ -48,11 +48,11 @@ const DEFAULT_PRIORITY = 32768;
 
 /** Throws TraceError when the text has no pass. */
 export function parseTrace(text: string): readonly TracePass[] {
-  const passes = text
-    .split(/^={20,}$/m)
-    .reduce<string[][]>(intoSections, [])
-    .map(([resumes = '', body = '']) => parsePass(resumes.trim().split('\n')[0]!, body));
-  if (passes.length === 0 || passes[0]!.flow === '') {
+  const passes: TracePass[] = [];
+  for (const [resumes = '', body = ''] of text.split(/^={20,}$/m).reduce<string[][]>(intoSections, [])) {
+    passes.push(parsePass(resumes.trim().split('\n')[0]!, body, announced(passes.at(-1))));
+  }
+  if (passes[0]!.flow === '') {
     throw new TraceError(text.trim().split('\n')[0] || 'it printed nothing');
   }
   return passes;
@@ -72,7 +72,7 @@ interface Open {
   readonly notes: string[];
 }
 
-function parsePass(resumes: string, body: string): TracePass {
+function parsePass(resumes: string, body: string, resumeAt: number | undefined): TracePass {
   const lines = body.split('\n');
   const after = (label: string) =>
     lines
@@ -88,18 +88,26 @@ function parsePass(resumes: string, body: string): TracePass {
     if (found !== null) steps.push(openStep(found));
     else if (/^ {4}/.test(line)) addTo(steps.at(-1), line.trim());
   }
-  const resumed = /Resuming from table (\d+)|^ {4}resubmit\(,(\d+)\)/m.exec(body);
+  const goesOn = /(?:^-+\n {4}resubmit\(,|Resuming from table )(\d+)/m.exec(body)?.[1];
   return {
     resumes,
     flow,
     bridge: /^bridge\("(.*)"\)$/m.exec(body)?.[1] ?? '',
-    table:
-      resumed === null || (resumes === '' && resumed[2] === undefined) ? undefined : Number(resumed[1] ?? resumed[2]),
+    table: goesOn === undefined ? resumeAt : Number(goesOn),
     steps: steps.map(({ head, actions, notes }) => ({ ...head, actions, notes })),
     final: final === 'unchanged' ? flow : final,
     datapathActions: after('Datapath actions: '),
     failure: /^Translation failed \((.*)\)/m.exec(body)?.[1] ?? '',
   };
+}
+
+/** Where a pass says that the packet will go on. */
+function announced(pass: TracePass | undefined): number | undefined {
+  const notes = pass?.steps.flatMap((step) => step.notes) ?? [];
+  const found = notes
+    .map((note) => /will be resumed at table (\d+)/.exec(note)?.[1])
+    .findLast((one) => one !== undefined);
+  return found === undefined ? undefined : Number(found);
 }
 
 function openStep([, indent, table, rest]: RegExpExecArray): Open {

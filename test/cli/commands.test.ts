@@ -155,7 +155,7 @@ describe('CLI: commands over the API', () => {
   it('shows flows as text and fails when the switch differs', async () => {
     await api.store.putHost({ name: 'h1', remote: 'tcp:192.0.2.1:6640' });
     api.view.flowsOf.set('h1', 'table=0 actions=NORMAL\ntable=1 actions=drop');
-    expect(await ok('flows h1')).to.equal('table=0 actions=NORMAL\ntable=1 actions=drop\n');
+    expect(await ok('flows h1 --raw')).to.equal('flow add actions=NORMAL\nflow add table=1, actions=drop\n');
     expect((await json('flows h1')).flows).to.have.length(2);
     api.view.diffOf.set('h1', { inSync: true, text: '' });
     expect(await ok('flows h1 --diff')).to.equal('');

@@ -105,6 +105,7 @@ describe('CLI: usage', () => {
       'apply',
       'status',
       'flows',
+      'trace',
       'controller',
       'agent',
       'lab',
