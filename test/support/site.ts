@@ -22,7 +22,8 @@ export function membersAt(numbers: readonly number[], more: Partial<Member> = {}
 export function balancing(
   name: string,
   members: readonly Member[],
-  more: Partial<LoadBalancer> & {
+  more: Partial<Omit<LoadBalancer, 'vips'>> & {
+    readonly vips?: readonly string[];
     readonly algorithm?: Pool['lb_algorithm'];
     readonly port?: number;
     /** Further attributes of the listener and of its pool. */
@@ -30,11 +31,11 @@ export function balancing(
     readonly pool?: Partial<Pool>;
   } = {},
 ): Document {
-  const { algorithm = 'SOURCE_IP_PORT', port = 80, listener: ofListener, pool: ofPool, ...rest } = more;
+  const { algorithm = 'SOURCE_IP_PORT', port = 80, vips = VIPS, listener: ofListener, pool: ofPool, ...rest } = more;
   const pool = { lb_algorithm: algorithm, members: [...members], ...ofPool };
   const named = { name: `${name}-${port}`, protocol: 'TCP' as const, protocol_port: port };
   const listener: Listener = { ...named, default_pool: pool, ...ofListener };
-  return { load_balancers: [{ name, network: 'blue', vips: VIPS, listeners: [listener], ...rest }] };
+  return { load_balancers: [{ name, network: 'blue', vips: [...vips], listeners: [listener], ...rest }] };
 }
 
 /** Network blue as topologies have it. */

@@ -45,8 +45,6 @@ describe('faults of balancers outside the switch', function () {
 
   /** HAProxy on h1. */
   function haproxy(): { readonly master: number; readonly worker: number } {
-    const { pid } = world.lab.status().hosts.find(({ name }) => name === 'h1')!.agent!;
-    expect(pid).to.be.a('number');
     const own = namespaces().filter((name) => /^hostlb-h1-\d+-/.test(name));
     const pids = pidsIn(own).filter((one) =>
       commandLine(one).some((word) => word.startsWith(`${world.lab.paths.host('h1')}/`)),
@@ -54,14 +52,15 @@ describe('faults of balancers outside the switch', function () {
     const master = pids.find((one) => !pids.includes(parentOf(one)!))!;
     return { master, worker: pids.find((one) => parentOf(one) === master)! };
   }
-  /** How long it took until c1 was served again. */
+  /** How long it took until c1 was served again: one try after the other. */
   async function servedAgain(): Promise<number> {
     const beganMs = performance.now();
-    await until(
-      async () => (await world.vm('c1').run('fetch', { address: VIP4, timeoutMs: 200 }))[0]!.startsWith('s'),
-      { what: 'the VIP serves again', withinMs: 30_000 },
-    );
-    return Math.round(performance.now() - beganMs);
+    for (;;) {
+      const [answer] = await world.vm('c1').run('fetch', { address: VIP4, timeoutMs: 200 });
+      const tookMs = Math.round(performance.now() - beganMs);
+      if (/^s[12] /.test(answer!)) return tookMs;
+      if (tookMs > 30_000) throw new Error(`not served again: ${answer}`);
+    }
   }
 
   for (const which of ['master', 'worker'] as const) {

@@ -1,10 +1,9 @@
 /** Containers and virtual machines as balancers: they come with the first VM, serve, are made anew, and leave nothing. */
-
 import { expect } from 'chai';
 import { run } from '../../src/lab/process.ts';
 import { CONTAINER_PROGRAMS, containerImage } from '../support/container-image.ts';
 import { holdsLaw } from '../support/law.ts';
-import { clearAway, containers, nothingLeft, qemus } from '../support/leftovers.ts';
+import { containers, nothingLeft, qemus } from '../support/leftovers.ts';
 import { requireSystem } from '../support/requirements.ts';
 import { BLUE, balancing, membersAt, VIPS, vmAt } from '../support/site.ts';
 import { until } from '../support/until.ts';
@@ -117,20 +116,12 @@ for (const { placement, programs, image, names, kill } of KINDS) {
       await serves();
     });
 
-    it('goes with the last VM', async () => {
+    it('goes with the last VM, though its agent is killed meanwhile', async () => {
       await world.removeVm('c1');
       await until(async () => (await world.balancers()).length === 0, { what: 'no balancer' });
-      await nothingLeft(world);
-      expect(await own()).to.deep.equal([]);
-    });
-
-    it('goes with its load balancer, with its agent killed meanwhile', async () => {
-      await world.addVm(vmAt('c1', host, 11, { owner: 'clients' }));
-      await ready();
-      const cleared = clearAway(world);
       await world.lab.stopAgent(host, { force: true });
       world.lab.startAgent(host);
-      await cleared;
+      await nothingLeft(world);
       expect(await own()).to.deep.equal([]);
     });
   });
