@@ -4,6 +4,7 @@ import ipaddr from 'ipaddr.js';
 const ETH_ARP = 0x0806;
 const ETH_IPV4 = 0x0800;
 const ETH_IPV6 = 0x86dd;
+const TCP = 6;
 const UDP = 17;
 const ICMPV6 = 58;
 export const BROADCAST = 'ff:ff:ff:ff:ff:ff';
@@ -81,14 +82,37 @@ export function solicitation(
 export function udp(
   fields: Link & { readonly source: string; readonly destination: string; readonly port: number },
 ): Buffer {
-  const { source, destination, port, ...link } = fields;
+  const { port, ...rest } = fields;
   const message = Buffer.alloc(8 + 18);
   message.writeUInt16BE(port, 0);
   message.writeUInt16BE(port, 2);
   message.writeUInt16BE(message.length, 4);
-  if (source.includes(':')) return ipv6({ ...link, source, destination, next: UDP, message, checksumAt: 6 });
+  return ip({ ...rest, next: UDP, message, checksumAt: 6 });
+}
+
+/** A first packet of a TCP server's answer (SYN, ACK), of either family. */
+export function tcp(
+  fields: Link & {
+    readonly source: string;
+    readonly destination: string;
+    readonly sourcePort: number;
+    readonly destinationPort: number;
+  },
+): Buffer {
+  const { sourcePort, destinationPort, ...rest } = fields;
+  const message = Buffer.alloc(20);
+  message.writeUInt16BE(sourcePort, 0);
+  message.writeUInt16BE(destinationPort, 2);
+  message.writeUInt16BE(0x5012, 12);
+  return ip({ ...rest, next: TCP, message, checksumAt: 16 });
+}
+
+/** An IP packet; of IPv4 the checksum of the message is left alone. */
+function ip(fields: IpFields): Buffer {
+  const { source, destination, next, message, ...link } = fields;
+  if (source.includes(':')) return ipv6(fields);
   const header = Buffer.concat([
-    numbers(0x45, 0, 0, 20 + message.length, 0, 0, 0, 0, 64, UDP, 0, 0),
+    numbers(0x45, 0, 0, 20 + message.length, 0, 0, 0, 0, 64, next, 0, 0),
     addressBytes(source),
     addressBytes(destination),
   ]);
@@ -96,7 +120,7 @@ export function udp(
   return ethernet(link, ETH_IPV4, Buffer.concat([header, message]));
 }
 
-interface Ipv6Fields extends Link {
+interface IpFields extends Link {
   readonly source: string;
   readonly destination: string;
   readonly next: number;
@@ -104,7 +128,7 @@ interface Ipv6Fields extends Link {
   readonly checksumAt: number;
 }
 
-function ipv6({ source, destination, next, message, checksumAt, ...link }: Ipv6Fields): Buffer {
+function ipv6({ source, destination, next, message, checksumAt, ...link }: IpFields): Buffer {
   const ends = Buffer.concat([addressBytes(source), addressBytes(destination)]);
   const pseudo = Buffer.concat([ends, numbers(0, 0, 0, message.length, 0, 0, 0, next), message]);
   message.writeUInt16BE(checksum(pseudo), checksumAt);
