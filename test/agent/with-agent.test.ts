@@ -17,6 +17,7 @@ describe('controller with agent', function () {
   this.timeout(60_000);
   const bench = new Bench();
   let stateDir: string;
+  const stops: (() => Promise<void>)[] = [];
 
   before(async function () {
     requireSystem(this, ['haproxy']);
@@ -24,6 +25,7 @@ describe('controller with agent', function () {
     stateDir = await mkdtemp(join(tmpdir(), 'hlb-with-'));
   });
   after(async () => {
+    for (const stop of stops) await stop();
     if (stateDir !== undefined) await bench.down();
     if (stateDir !== undefined) await rm(stateDir, { recursive: true, force: true });
   });
@@ -46,13 +48,12 @@ describe('controller with agent', function () {
     );
     const client = createClient({ url: `http://${apiAddress}` });
     await until(() => client.request('GET', '/v1/hosts').then(Boolean, () => false), { what: 'the API answers' });
-    return {
-      client,
-      stop: async () => {
-        stopping.abort();
-        await running;
-      },
+    const stop = async (): Promise<void> => {
+      stopping.abort();
+      await running;
     };
+    stops.push(stop);
+    return { client, stop };
   };
   const balancers = async (client: Awaited<ReturnType<typeof start>>['client']) =>
     ((await client.request('GET', '/v1/balancers')).body as { balancers: BalancerJson[] }).balancers;
