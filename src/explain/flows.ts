@@ -135,12 +135,15 @@ export function annotate({ groups, flows }: ExplainedFlows, names: Names): strin
   for (const { group, object, words } of groups) lines.push(comment(`group ${group.groupId} of ${object}`, words));
   let open = '';
   for (const { text, flow, table, object, words } of flows) {
-    if (table !== open) lines.push('', `# == table ${table} (${flow.tableId}): ${purposeOf(table as never)}`.trimEnd());
+    if (table !== open)
+      lines.push('', `# == table ${table} (${flow.tableId}): ${firstSentence(purposeOf(table))}`.trimEnd());
     open = table;
     lines.push(comment(object, words), text);
   }
   return lines.map((line) => `${line}\n`).join('');
 }
+
+const firstSentence = (text: string): string => text.replace(/([.?]) .*$/s, '$1');
 
 function comment(object: string, words: string): string {
   const isSaid = object === '' || object === 'every host' || words.startsWith(object);

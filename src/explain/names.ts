@@ -88,6 +88,8 @@ export function createNames(facts: Facts, ports: BridgePorts = NO_PORTS): Names 
     lb: (raw) => lbName(Number(raw)),
     owner: (raw) => owner(Number(raw)),
     member: (raw) => memberName(Number(raw)),
+    // The bit above the id says that there is a tag.
+    vlan: (raw) => String(Number(raw) & 0xfff),
     port: (raw, place) => (/in_port|output|reg5/.test(place) ? port(Number(raw)) : raw),
   };
   const render = (variable: string, { value, place }: Bound): string => {

@@ -16,6 +16,8 @@ export interface Bound {
 
 export interface Recognised {
   readonly unit: string;
+  /** Where it stands: file and line. */
+  readonly template: string;
   /** The template's words, with `${variables}` in them; empty when it has none. */
   readonly words: string;
   readonly variables: ReadonlyMap<string, Bound>;
@@ -35,7 +37,7 @@ interface Hole {
 interface Known {
   /** By table and priority. */
   readonly shapes: ReadonlyMap<string, readonly Shape[]>;
-  /** First sentence of each table's file. */
+  /** What the head of each table's file says. */
   readonly purposes: ReadonlyMap<string, string>;
 }
 
@@ -45,7 +47,7 @@ let known: Known | undefined;
 export function recognise(flow: Flow): Recognised | undefined {
   known ??= read();
   const leaves = leavesOf(flow);
-  for (const { unit, words, constants, holes } of known.shapes.get(placeOf(flow)) ?? []) {
+  for (const { unit, template, words, constants, holes } of known.shapes.get(placeOf(flow)) ?? []) {
     if (leaves.size !== constants.size + holes.size) continue;
     if (![...constants].every(([place, value]) => leaves.get(place) === value)) continue;
     if (![...holes.keys()].every((place) => leaves.has(place))) continue;
@@ -53,13 +55,13 @@ export function recognise(flow: Flow): Recognised | undefined {
     for (const [place, { variable, print }] of holes) {
       if (!variables.has(variable)) variables.set(variable, { value: print(leaves.get(place)!), place });
     }
-    return { unit, words, variables };
+    return { unit, template, words, variables };
   }
   return undefined;
 }
 
-/** What a table is for, in a sentence. */
-export function purposeOf(table: TableName): string {
+/** What a table is for, as the head of its file says it. */
+export function purposeOf(table: string): string {
   known ??= read();
   return known.purposes.get(table) ?? '';
 }
@@ -70,7 +72,7 @@ export function tableName(id: number): TableName | undefined {
 }
 
 /** Every template with its words: for tests that none lacks them. */
-export function* templateWords(): Generator<Pick<Shape, 'unit' | 'words'>, void> {
+export function* templateWords(): Generator<Pick<Shape, 'unit' | 'template' | 'words'>, void> {
   known ??= read();
   for (const shapes of known.shapes.values()) yield* shapes;
 }
@@ -82,10 +84,13 @@ function read(): Known {
   for (const name of readdirSync(folder).filter((file) => file.endsWith('.flows'))) {
     const text = readFileSync(`${folder}/${name}`, 'utf8');
     const [, table, purpose] = /^# Table (\w+)(?: \(0\))?: ((?:.|\n(?=# ))*)/.exec(text) ?? [];
-    if (table !== undefined) purposes.set(table, purpose!.replaceAll('\n# ', ' ').replace(/([.?]) .*$/s, '$1'));
+    if (table !== undefined) purposes.set(table, purpose!.replaceAll('\n# ', ' ').trim());
     const words = wordsByLine(text);
     for (const template of parseTemplates(text, { file: `flows/${name}`, tables: TABLES })) {
-      const [place, shape] = shapeOf(template, words[template.line - 1]!);
+      const [place, shape] = shapeOf(template, {
+        words: words[template.line - 1]!,
+        template: `${name}:${template.line}`,
+      });
       shapes.set(place, [...(shapes.get(place) ?? []), shape]);
     }
   }
@@ -117,7 +122,10 @@ const [IPV4, IPV6] = [1, 2];
 const ETH_TYPE_IPV6 = 0x86dd;
 const OTHER = 40;
 
-function shapeOf(template: FlowTemplate, words: string): readonly [place: string, shape: Shape] {
+function shapeOf(
+  template: FlowTemplate,
+  said: Pick<Shape, 'words' | 'template'>,
+): readonly [place: string, shape: Shape] {
   const kinds = kindsOf(template);
   const instance = (moved?: string): Flow =>
     template.instantiate(
@@ -136,7 +144,7 @@ function shapeOf(template: FlowTemplate, words: string): readonly [place: string
       constants.delete(place);
     }
   }
-  return [placeOf(flow), { unit: template.unit, words, constants, holes }];
+  return [placeOf(flow), { unit: template.unit, ...said, constants, holes }];
 }
 
 /** Which kind of value each variable takes: the error names the one that does not fit. */

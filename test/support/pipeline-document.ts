@@ -1,0 +1,78 @@
+/** docs/pipeline-tables.md: every table of the pipeline with the flows that a host really has. */
+import type { ExplainedFlows, FlowLine } from '../../src/explain/flows.ts';
+import { purposeOf, recognise } from '../../src/explain/templates.ts';
+import { printFlow } from '../../src/openflow/index.ts';
+import { TABLES } from '../../src/pipeline/tables.ts';
+
+export const PIPELINE_DOCUMENT = 'docs/pipeline-tables.md';
+
+const HEAD = `# The pipeline, table by table
+
+A dump of one host of a lab, with what each flow does. [The pipeline](pipeline.md) follows packets through it. This page is written by a test:
+\`HOSTLB_WRITE_DOCS=1 npx mocha test/system/pipeline-document.test.ts\`.
+
+The host h1 has the VMs c1 and s1 in the untagged network blue, and r1 in red, VLAN 7. s1, and s2 on another host, are members of all load balancers:
+
+| load balancer | VIP | |
+| --- | --- | --- |
+| web | 10.0.0.100, fd00::100 | in the switch; belongs to a tenant |
+| app | 10.0.0.101 | in a namespace |
+| shop | 10.0.0.102 | in a namespace, with \`until_ready: switch\` |
+| media | 10.0.0.103 | in the switch, return path \`direct\` |
+| red-web | 10.0.0.100 | in the switch, in network red |
+
+Of flows that differ in their values only, one is shown, of IPv6 only what is not the same as with IPv4; cookies are left out.
+\`hostlb flows HOST\` prints all flows of a host like this.
+`;
+
+/** The document for a host's flows. */
+export function pipelineDocument({ flows }: ExplainedFlows): string {
+  const tables = Object.keys(TABLES).map((table) => {
+    const all = flows.filter((line) => line.table === table);
+    const shown = all.filter((line, i) => !isTwin(line, all) && all.findIndex((other) => isAlike(line, other)) === i);
+    const lines = shown.flatMap(({ flow, words }) => [`# ${words}`, textOf(flow)]);
+    const distinct = lines.filter((line, i) => i % 2 === 1 || line !== lines[i - 2]);
+    return [
+      `## \`${table}\` (${TABLES[table as keyof typeof TABLES]})`,
+      sentence(purposeOf(table)),
+      ['```', ...distinct, '```'].join('\n'),
+    ].join('\n\n');
+  });
+  return `${[HEAD.trimEnd(), ...tables].join('\n\n')}\n`;
+}
+
+const textOf = (flow: FlowLine['flow']): string => printFlow({ ...flow, cookie: 0n }, { tables: TABLES });
+const sentence = (text: string): string => `${text[0]?.toUpperCase()}${text.slice(1)}`;
+
+/** Whether two flows come from one line of flows/. */
+function isAlike({ flow: a }: FlowLine, { flow: b }: FlowLine): boolean {
+  const [first, second] = [recognise(a), recognise(b)];
+  return first !== undefined && first.template === second?.template;
+}
+
+/** Whether it is a flow of IPv6 whose unit has as many flows of IPv4 in this table. */
+function isTwin({ flow }: FlowLine, all: readonly FlowLine[]): boolean {
+  const unit = recognise(flow)?.unit ?? '';
+  if (!unit.endsWith('6')) return false;
+  const count = (wanted: string) =>
+    new Set(
+      all.flatMap((line) => [recognise(line.flow)].flatMap((found) => (found?.unit === wanted ? [found.words] : []))),
+    ).size;
+  return count(unit) === count(unit.replace(/6$/, '4'));
+}
+
+/** What of the document is the same in every lab: ids, MACs that follow from them, and numbers of ports are not. Order within a table neither. */
+export function withoutIds(document: string): string {
+  const lines = document.split('\n').map((line) =>
+    line
+      .replace(/\b([0-9a-f]{2})(:[0-9a-f]{2}){5}\b/g, '$1:…')
+      .replace(/\b(reg\d|ct_mark)=0x[0-9a-f]+/g, '$1=…')
+      .replace(/set_field:(0x[0-9a-f]+|\d+)->(reg\d|ct_mark)/g, 'set_field:…->$2')
+      .replace(/\b(zone|group|in_port)([=: ])\d+/g, '$1$2…'),
+  );
+  return lines
+    .join('\n')
+    .split('```')
+    .map((part, i) => (i % 2 === 0 ? part : `\n${[...new Set(part.trim().split('\n'))].sort().join('\n')}\n`))
+    .join('```');
+}
