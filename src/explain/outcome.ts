@@ -49,7 +49,9 @@ function delivered(pass: FollowedPass, to: string, names: Names): Outcome {
   const of = (...keys: readonly string[]) =>
     keys.map((key) => fields.get(key)).find((value) => value !== undefined) ?? '';
   const [src, dst] = [of('nw_src', 'ipv6_src', 'arp_spa'), of('nw_dst', 'ipv6_dst', 'arp_tpa')];
-  const vip = names.facts.load_balancers.find((lb) => lb.vips.includes(src) && lb.vip_mac === of('dl_src'));
+  const vip = names.facts.load_balancers.find(
+    (lb) => lb.vips.includes(src) && (lb.vip_mac === of('dl_src') || lb.return_path === 'direct'),
+  );
   if (vip !== undefined) {
     return { kind: 'client', text: `Delivered to ${to}, as from ${endpoint(src, of('tp_src'))}, VIP of ${vip.name}.` };
   }

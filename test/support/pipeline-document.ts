@@ -29,7 +29,7 @@ Of flows that differ in their values only, one is shown, of IPv6 only what is no
 export function pipelineDocument({ flows }: ExplainedFlows): string {
   const tables = Object.keys(TABLES).map((table) => {
     const all = flows.filter((line) => line.table === table);
-    const shown = all.filter((line, i) => !isTwin(line, all) && all.findIndex((other) => isAlike(line, other)) === i);
+    const shown = all.filter((line) => !isTwin(line, all) && line === example(line, all));
     const lines = shown.flatMap(({ flow, words }) => [`# ${words}`, textOf(flow)]);
     const distinct = lines.filter((line, i) => i % 2 === 1 || line !== lines[i - 2]);
     return [
@@ -43,6 +43,12 @@ export function pipelineDocument({ flows }: ExplainedFlows): string {
 
 const textOf = (flow: FlowLine['flow']): string => printFlow({ ...flow, cookie: 0n }, { tables: TABLES });
 const sentence = (text: string): string => `${text[0]?.toUpperCase()}${text.slice(1)}`;
+
+/** Of all flows of its kind the one that comes first whatever ids there are. */
+function example(line: FlowLine, all: readonly FlowLine[]): FlowLine | undefined {
+  const key = ({ flow, words }: FlowLine) => maskIds(`${words} ${textOf(flow)}`);
+  return all.filter((other) => isAlike(line, other)).reduce((a, b) => (key(b) < key(a) ? b : a));
+}
 
 /** Whether two flows come from one line of flows/. */
 function isAlike({ flow: a }: FlowLine, { flow: b }: FlowLine): boolean {
@@ -63,16 +69,16 @@ function isTwin({ flow }: FlowLine, all: readonly FlowLine[]): boolean {
 
 /** What of the document is the same in every lab: ids, MACs that follow from them, and numbers of ports are not. Order within a table neither. */
 export function withoutIds(document: string): string {
-  const lines = document.split('\n').map((line) =>
-    line
-      .replace(/\b([0-9a-f]{2})(:[0-9a-f]{2}){5}\b/g, '$1:…')
-      .replace(/\b(reg\d|ct_mark)=0x[0-9a-f]+/g, '$1=…')
-      .replace(/set_field:(0x[0-9a-f]+|\d+)->(reg\d|ct_mark)/g, 'set_field:…->$2')
-      .replace(/\b(zone|group|in_port)([=: ])\d+/g, '$1$2…'),
-  );
-  return lines
-    .join('\n')
+  return maskIds(document)
     .split('```')
     .map((part, i) => (i % 2 === 0 ? part : `\n${[...new Set(part.trim().split('\n'))].sort().join('\n')}\n`))
     .join('```');
 }
+
+const maskIds = (text: string): string =>
+  text
+    .replace(/\b([0-9a-f]{2})(:[0-9a-f]{2}){5}\b/g, '$1:…')
+    .replace(/[0-9a-f:]+ff:fe[0-9a-f:]+/g, 'address of a MAC')
+    .replace(/\b(reg\d|ct_mark)=0x[0-9a-f]+/g, '$1=…')
+    .replace(/set_field:(0x[0-9a-f]+|\d+)->(reg\d|ct_mark)/g, 'set_field:…->$2')
+    .replace(/\b(zone|group|in_port)([=: ])\d+/g, '$1$2…');

@@ -7,6 +7,7 @@ import { World } from '../support/world.ts';
 
 const OUT4 = '10.0.0.101';
 const LOST4 = '10.0.0.102';
+const DIRECT4 = '10.0.0.104';
 const LOCAL = addressesOf(21)[0];
 const REMOTE = addressesOf(22)[0];
 
@@ -34,6 +35,9 @@ describe('hostlb trace', function () {
       world.serve(['s1', 's2']),
       world.apply(balancing('web', membersAt([21, 22]), { owner: 'mine' })),
       world.apply(balancing('out', membersAt([21, 22]), outside)),
+      world.apply(
+        balancing('media', membersAt([21, 22]), { vips: [DIRECT4], return_path: 'direct', algorithm: 'SOURCE_IP' }),
+      ),
       world.apply(balancing('lost', membersAt([99]), { vips: [LOST4] })),
     ]);
   });
@@ -98,6 +102,15 @@ describe('hostlb trace', function () {
     expect(there.outcome.text).to.include('namespace');
     const back = await fromC1(`--to ${OUT4}:80 --reply`);
     expect(back.outcome.text).to.include('VM c1').and.include(OUT4);
+  });
+
+  it('members that answer themselves: chosen here, and their answer as it arrives here', async () => {
+    const there = await fromC1(`--to ${DIRECT4}:80`);
+    expect(there.outcome).to.include({ kind: 'member' });
+    expect(there.outcome.text).to.include('media');
+    const back = await fromC1(`--to ${DIRECT4}:80 --reply --member ${REMOTE}`);
+    expect(back.outcome).to.include({ kind: 'client' });
+    expect(back.outcome.text).to.include('VM c1').and.include(DIRECT4);
   });
 
   it('drops, with their reasons', async () => {
