@@ -48,7 +48,10 @@ describe('API: attributes that balancers outside the switch serve', () => {
 
     it('say which placement would do', async () => {
       const refused = (loadbalancer: object) => fault('PUT', `${LBS}/${shop}`, { loadbalancer });
-      expect((await refused({ return_path: 'direct' }))[0]).to.equal(501);
+      expect(await refused({ return_path: 'direct' })).to.deep.equal([
+        501,
+        "Provider 'namespace' does not support a requested option: return_path direct (switch does)",
+      ]);
       expect(await refused({ return_path: 'sideways' })).to.deep.equal([
         400,
         "Invalid input for field/attribute return_path. Value: 'sideways'. Value should be one of: balancer, direct",

@@ -58,6 +58,10 @@ describe('CLI: what balancers outside the switch serve', () => {
     expect(await fails('lb create --name b --network blue --until-ready switch')).to.equal(
       "hostlb: Provider 'switch' does not support a requested option: until_ready switch (namespace, container, vm do)\n",
     );
+    expect(await json('lb create --name c --network blue --return-path direct')).to.include({ return_path: 'direct' });
+    expect(await fails('lb set a --return-path direct')).to.equal(
+      "hostlb: Provider 'vm' does not support a requested option: return_path direct (switch does)\n",
+    );
   });
 
   it('sets, changes and unsets every attribute of a listener', async () => {

@@ -163,7 +163,7 @@ describe('what may change of a load balancer', () => {
 
   for (const placement of ['namespace', 'container', 'vm'] as const) {
     it(`is not the return path direct for ${placement}`, () => {
-      const message = `Provider '${placement}' does not support a requested option: return_path direct`;
+      const message = `Provider '${placement}' does not support a requested option: return_path direct (switch does)`;
       const there = loadBalancer('there', { placement });
       expectModelError(() => patchedLoadBalancer(there, { returnPath: 'direct' }), { code: 'unsupported', message });
       const spec = { network: 'blue', vips: [], placement, returnPath: 'direct' } as const;
