@@ -180,6 +180,21 @@ describe('return path direct', function () {
     await found();
   });
 
+  it('a member that is removed leaves its connections to others, which reset them; the rest go on', async () => {
+    const client = world.vm('c1');
+    for (const address of VIPS) {
+      const first = await client.run('open', { address, count: 30 });
+      const before = await client.run('ask', { first, count: 30 });
+      await world.apply(balancing('web', membersAt([22]), DIRECT));
+      const after = await client.run('ask', { first, count: 30 });
+      const expected = before.map((answer) => (answer.startsWith('s2') ? answer : 'error the connection has ended'));
+      expect(after).to.deep.equal(expected);
+      await client.run('close');
+      await world.apply(balancing('web', membersAt([22, 23]), DIRECT));
+      await found();
+    }
+  });
+
   describe('guards', () => {
     const printed = (frames: readonly SeenFrame[], sent: readonly { name: string; frame: Buffer }[]) =>
       sent
