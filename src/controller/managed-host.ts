@@ -2,7 +2,9 @@
 import type { Logger } from 'pino';
 import { HostKeeper } from '../host/host.ts';
 import { EMPTY_INVENTORY } from '../host/inventory.ts';
+import { ownAddresses } from '../model/own-addresses.ts';
 import type { Host, HostStatus, LoadBalancer, Model } from '../model/types.ts';
+import { balancerMac } from '../model/vip-mac.ts';
 import { createDesired, type Desired, type SharedEntries } from '../pipeline/desired.ts';
 import type { BalancerView } from '../pipeline/view.ts';
 import type { Store } from '../store/types.ts';
@@ -58,6 +60,8 @@ export class ManagedHost {
   #keeperError = '';
   /** Why networks gave no address, when they were last asked. */
   #refusals: ReadonlyMap<string, string> = new Map();
+  /** What the network was told of this host's own addresses. */
+  #proclaimed: ReadonlySet<string> = new Set();
 
   constructor(init: ManagedHostInit) {
     const { host, store, options, logger } = init;
@@ -185,9 +189,31 @@ export class ManagedHost {
       this.#init.logger.info({ host: this.host.name, loadBalancer: id, name, placement, ms }, 'balancer ready');
     }
     this.#announcer.want(announcements(this.#present.balancers, this.#ports));
+    this.#proclaim();
     this.#report({});
     this.#reportBalancers();
     if (this.present.some(({ id }) => !before.has(id))) this.#init.began();
+  }
+
+  /**
+   * Own addresses are given again when they were given back: members that knew the host before would go on sending to it.
+   * Told when the switch has begun to answer for them, and once more when a balancer begins to use them.
+   */
+  #proclaim(): void {
+    const outside = this.#present.balancers.filter(({ loadBalancer }) => loadBalancer.placement !== 'switch');
+    const told = new Set<string>();
+    for (const balancer of outside) {
+      const { network } = balancer.loadBalancer;
+      for (const address of ownAddresses(this.#init.store.model, this.id, network)) {
+        for (const stage of isServing(balancer) ? ['given', 'in use'] : ['given']) {
+          const what = `${network.id} ${address} ${stage}`;
+          const isNew = !told.has(what) && !this.#proclaimed.has(what);
+          told.add(what);
+          if (isNew) this.keeper.proclaim(address, { mac: balancerMac(this.id, network.id), vlan: network.vlan });
+        }
+      }
+    }
+    this.#proclaimed = told;
   }
 
   /** The balancers' rows: work for the agent at once, the switch's own when the switch has confirmed them. */

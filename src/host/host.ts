@@ -173,6 +173,11 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     this.#sendPackets([{ port: OFPP_NORMAL, data: lookupFrame(address, options.mac, options.vlan) }]);
   }
 
+  /** Tells everybody on the network who has the address. Nothing happens while disconnected. */
+  proclaim(address: string, { mac, vlan }: { readonly mac: string; readonly vlan: number }): void {
+    this.#sendPackets(announcementFrames(address, mac, vlan).map((data) => ({ port: OFPP_NORMAL, data })));
+  }
+
   /** Tells the VMs behind ports who has which address. Nothing happens while disconnected. */
   announce(announcements: readonly Announcement[]): void {
     this.#sendPackets(

@@ -33,14 +33,14 @@ function ethernet(destination: readonly number[], source: string, vlan: number, 
 }
 
 /**
- * Untagged frames that say, unasked, that `address` is at `mac`: ARP as request and as reply, since some systems heed only one
+ * Frames that say, unasked, that `address` is at `mac`: ARP as request and as reply, since some systems heed only one
  * of them (RFC 5227, section 3), or a neighbour advertisement that overrides what was known (RFC 4861, section 7.2.6).
  */
-export function announcementFrames(address: string, mac: string): readonly Uint8Array[] {
-  if (familyOf(address) === 6) return [advertisement(address, mac)];
+export function announcementFrames(address: string, mac: string, vlan = 0): readonly Uint8Array[] {
+  if (familyOf(address) === 6) return [advertisement(address, mac, vlan)];
   const ip = [...addressBytes(address)];
   return ([1, 2] as const).map((operation) =>
-    arp(operation, { mac, vlan: 0, senderIp: ip, target: [...(operation === 1 ? NO_MAC : macBytes(mac)), ...ip] }),
+    arp(operation, { mac, vlan, senderIp: ip, target: [...(operation === 1 ? NO_MAC : macBytes(mac)), ...ip] }),
   );
 }
 
@@ -74,10 +74,10 @@ function solicitation(address: string, mac: string, vlan: number): Uint8Array {
   return toGroup(message, { source, group, mac, vlan });
 }
 
-function advertisement(address: string, mac: string): Uint8Array {
+function advertisement(address: string, mac: string, vlan: number): Uint8Array {
   const source = [...addressBytes(address)];
   const message = [NEIGHBOUR_ADVERTISEMENT, 0, 0, 0, OVERRIDE, 0, 0, 0, ...source, 2, 1, ...macBytes(mac)];
-  return toGroup(message, { source, group: ALL_NODES, mac, vlan: 0 });
+  return toGroup(message, { source, group: ALL_NODES, mac, vlan });
 }
 
 interface Ipv6Fields {

@@ -92,6 +92,8 @@ describe('frames that announce an address', () => {
         for (const part of frames[i]!) expect(text).to.include(part);
         expect(readClaim(one)).to.deep.equal({ address, mac: MAC, vlan: 0 });
       }
+      const tagged = announcementFrames(address, MAC, 10).map(readClaim);
+      expect(tagged).to.deep.equal(made.map(() => ({ address, mac: MAC, vlan: 10 })));
     });
   }
 });
