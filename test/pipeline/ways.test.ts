@@ -29,8 +29,9 @@ describe('the way of connections', () => {
     }
   }
 
-  it('in the switch is always the switch', () => {
+  it('in the switch is always the switch, or direct', () => {
     expect(wayOf(view({ placement: 'switch' }, {}), TCP)).to.equal('switch');
+    expect(wayOf(view({ placement: 'switch', returnPath: 'direct' }, {}), TCP)).to.equal('direct');
   });
 
   const others: readonly (readonly [what: string, listener: LiveListener])[] = [
