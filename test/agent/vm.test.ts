@@ -20,6 +20,7 @@ describe('balancers in virtual machines', function () {
   const bench = new Bench();
   let names: SandboxNames;
   let images: string;
+  let current: ReturnType<typeof agent> | undefined;
 
   /** An agent that has just started. */
   const agent = () => {
@@ -60,7 +61,9 @@ describe('balancers in virtual machines', function () {
     images = await vmImages();
     await bench.up();
     names = bench.naming('vm').of(1);
-    await agent().make(planOf(names));
+    current = agent();
+    await current.make(planOf(names));
+    current.parts.release();
   });
   after(async () => {
     if (names !== undefined) {
@@ -71,7 +74,6 @@ describe('balancers in virtual machines', function () {
     }
     await bench.down();
   });
-  let current: ReturnType<typeof agent> | undefined;
   afterEach(() => current?.parts.release());
 
   it('are adopted whole while they boot still', async () => {

@@ -15,6 +15,8 @@ const LOG = '/run/haproxy.log';
 const PID = '/run/haproxy.pid';
 /** The master's command port: on the loopback of the machine, so no tenant reaches it. */
 const MASTER = { host: '127.0.0.1', port: 65_535 } as const;
+/** Its line in the kernel's list of sockets; 0A is listening. */
+const MASTER_LISTENS = ':FFFF 00000000:0000 0A';
 
 /** Prints the master's pid, fails when none runs. */
 export const MASTER_PID = `kill -0 $(cat ${PID}) && cat ${PID}`;
@@ -22,11 +24,15 @@ export const READ_CONFIG = `cat ${CONFIG} 2>/dev/null || :`;
 export const READ_LOG = `cat ${LOG} 2>/dev/null || :`;
 export const CLEAR_LOG = `: >${LOG}`;
 
-/** Starts HAProxy with the kept configuration; prints the master's pid. Its end is said on the channel. */
-export const START = `rm -f ${PID}
+/**
+ * Ends what runs, keeps the configuration and starts HAProxy with it; prints the master's pid when it listens, ended or took
+ * its time. Its end is said on the channel.
+ */
+export const startScript = (config: string): string => `${stopScript(0)}
+${writeScript(config)}
 : >${LOG}
 (
-  setsid haproxy -W -S ${MASTER.host}:${MASTER.port} -f ${CONFIG} >>${LOG} 2>&1 </dev/null 3>&- &
+  setsid haproxy -W -S ${MASTER.host}:${MASTER.port} -f ${CONFIG} >>${LOG} 2>&1 </dev/null 3>&- 4>&- &
   pid=$!
   echo $pid >${PID}.new
   mv ${PID}.new ${PID}
@@ -34,7 +40,12 @@ export const START = `rm -f ${PID}
   echo "ended $pid $?" | say
 ) >/dev/null 2>&1 &
 until [ -e ${PID} ]; do usleep 2000; done
-cat ${PID}`;
+read -r pid <${PID}
+for turn in $(seq 200); do
+  if grep -q '${MASTER_LISTENS}' /proc/net/tcp || ! kill -0 $pid; then break; fi
+  usleep 20000
+done
+echo $pid`;
 
 /** Ends HAProxy: within `graceMs` kindly, then hard. */
 export function stopScript(graceMs: number): string {

@@ -10,7 +10,7 @@ import {
   MASTER_PID,
   READ_CONFIG,
   READ_LOG,
-  START,
+  startScript,
   stopScript,
   VALID,
   writeScript,
@@ -67,10 +67,9 @@ class VmRuntime implements ProxyRuntime {
   }
 
   async start(config: string): Promise<void> {
-    await this.stop({ isKind: false });
-    await this.write(config);
     const deadline = performance.now() + START_TIMEOUT_MS;
-    this.#pid = (await this.#run(START)).trim();
+    this.#pid = undefined;
+    this.#pid = (await this.#run(startScript(config))).trim();
     try {
       await newVersion(
         (line) => this.ask(line),

@@ -31,7 +31,7 @@ const PARALLELISM = 2;
 const BOOT_TIMEOUT_MS = 60_000;
 /** How long a machine that runs may take to answer, be it only that it boots still. */
 const ADOPT_TIMEOUT_MS = 20_000;
-const PING_TIMEOUT_MS = 4_000;
+const SETUP_TIMEOUT_MS = 5_000;
 
 export interface VmDriverInit {
   readonly naming: Naming;
@@ -150,16 +150,16 @@ function createParts({ names, ports, libvirt, lost, images, accelerate }: PartsI
     throw new AgentError('name-taken', `virtual machine ${names.name} exists and is not this agent's: remove it`);
   };
 
-  /** Takes over a machine that is as it should be, and answers. */
-  const adopt = async (version: string): Promise<boolean> => {
+  /** Takes over a machine that is as it should be, and answers: sets its network. */
+  const adopt = async (version: string, script: string): Promise<boolean> => {
     if ((await runningVersion()) !== version) return false;
     if (!(await taps()).some(({ name, isHeld }) => name === names.link && isHeld)) return false;
     try {
       if (channel === undefined) await connect(ADOPT_TIMEOUT_MS);
-      else await channel.run(':', PING_TIMEOUT_MS);
+      await channel!.run(script, SETUP_TIMEOUT_MS);
       return true;
     } catch (error) {
-      if (error instanceof AgentError) return false;
+      if (error instanceof AgentError && error.code === 'no-answer') return false;
       throw error;
     }
   };
@@ -191,8 +191,10 @@ function createParts({ names, ports, libvirt, lost, images, accelerate }: PartsI
       const wanted = JSON.stringify([spec, script]);
       if (channel !== undefined && configured === wanted && !isDoubted) return;
       configured = undefined;
-      if (!(await adopt(domainVersion(spec)))) await boot(plan, spec);
-      await channel!.run(script);
+      if (!(await adopt(domainVersion(spec), script))) {
+        await boot(plan, spec);
+        await channel!.run(script);
+      }
       configured = wanted;
     },
     plug: (plan) => ports.plug(plan),
