@@ -7,29 +7,31 @@
  * Each placement has its own network. Members belong to another owner, so they are no clients of the load balancer.
  * The yardstick is a VM of a third owner, whose client asks a member directly: what it takes without any balancer.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { readFileSync } from 'node:fs';
 import type { VmRequest } from '../src/lab/index.ts';
 import { portName } from '../src/lab/names.ts';
+import { containerImage } from '../test/support/container-image.ts';
+import { vmImages } from '../test/support/vm-images.ts';
 import { type Bench, repetitions } from './lib/bench.ts';
-import { defer } from './lib/clean-up.ts';
-import { apply, type BenchLab, BLUE, flowCount, startLab, tool, web } from './lib/lab.ts';
+import { timeFirstPage } from './lib/first-page.ts';
+import { apply, type BenchLab, BLUE, flowCount, startLab, web } from './lib/lab.ts';
 import { startNginx } from './lib/nginx.ts';
-import { type Row, row } from './lib/report.ts';
+import { type Row, type RowInit, row } from './lib/report.ts';
 
-const GREEN = {
-  name: 'green',
-  vlan: 20,
-  subnets: ['10.1.0.0/24', 'fd01::/64'],
-  balancer_range: '10.1.0.240-10.1.0.250',
-} as const;
+const network = (name: string, index: number) => ({
+  ...{ name, vlan: index * 10, subnets: [`10.${index}.0.0/24`, `fd0${index}::/64`] },
+  balancer_range: `10.${index}.0.240-10.${index}.0.250`,
+});
 const HOSTS = ['h2', 'h3', 'h4', 'h5'];
-const MEMBERS = [21, 22, 23, 24] as const;
+const MEMBERS = [21, 22] as const;
 const CASES = [
   { placement: 'switch', network: BLUE, prefix: '10.0.0', targetMs: 30 },
-  { placement: 'namespace', network: GREEN, prefix: '10.1.0', targetMs: 1000 },
+  { placement: 'namespace', network: network('green', 1), prefix: '10.1.0', targetMs: 500 },
+  { placement: 'container', network: network('gold', 2), prefix: '10.2.0', targetMs: 2000 },
 ] as const;
+/** Visited apart from the others, and less often: it takes its time. */
+const MACHINE = { placement: 'vm', network: network('grey', 3), prefix: '10.3.0', bootMs: 15_000 } as const;
+const NETWORKS = [...CASES, MACHINE];
 
 /** A VM that comes and goes, and whom its client asks. */
 interface Client extends VmRequest {
@@ -38,50 +40,56 @@ interface Client extends VmRequest {
   readonly asks: string;
 }
 
-function clientsOf(host: string): { readonly direct: Client; readonly cases: readonly (readonly Client[])[] } {
+interface Clients {
+  readonly direct: Client;
+  /** The first of each case on a host, and another one. */
+  readonly cases: readonly (readonly Client[])[];
+  readonly machine: Client;
+}
+
+function clientsOf(host: string): Clients {
   const at = 100 + HOSTS.indexOf(host) * 10;
-  const client = (name: string, { network, prefix }: (typeof CASES)[number], last: number) => ({
-    ...{ name: `${name}${host}`, host, network: network.name, ips: [`${prefix}.${at + last}`], vlan: network.vlan },
-    ...{ owner: 'tenant', asks: `${prefix}.200` },
+  const client = (name: string, one: (typeof NETWORKS)[number], last: number): Client => ({
+    ...{ name: `${name}${host}`, host, network: one.network.name, ips: [`${one.prefix}.${at + last}`] },
+    ...{ vlan: one.network.vlan, owner: 'tenant', asks: `${one.prefix}.200` },
   });
   return {
     direct: { ...client('d', CASES[0], 0), owner: 'other', asks: `${CASES[0].prefix}.21` },
     cases: CASES.map((one) => [1, 2].map((index) => client(`${one.network.name}${index}`, one, index))),
+    machine: client(MACHINE.network.name, MACHINE, 1),
   };
 }
 
-const allOf = (host: string): Client[] => [clientsOf(host).direct, ...clientsOf(host).cases.flat()];
+const allOf = (host: string): Client[] => {
+  const { direct, cases, machine } = clientsOf(host);
+  return [direct, ...cases.flat(), machine];
+};
 
-const members = CASES.flatMap(({ network, prefix }) =>
+const members = NETWORKS.flatMap(({ network, prefix }) =>
   MEMBERS.map((last): VmRequest => {
-    return {
-      name: `${network.name}${last}`,
-      host: 'h1',
-      network: network.name,
-      owner: 'service',
-      ips: [`${prefix}.${last}`],
-    };
+    const name = `${network.name}${last}`;
+    return { name, host: 'h1', network: network.name, owner: 'service', ips: [`${prefix}.${last}`] };
   }),
 );
 
-/** Plugs a VM in whose client is trying already; milliseconds until its first page. */
-async function timeFirstPage(lab: BenchLab, { name, host, vlan, owner, asks }: Client): Promise<number> {
-  const { file, args } = lab.command(name, tool('first_connection', 'eth0', asks));
-  const client = spawn(file, [...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  defer(async () => client.kill());
-  const lines = createInterface({ input: client.stdout })[Symbol.asyncIterator]();
-  await lines.next();
+/** Plugs a VM in whose client stands ready; milliseconds until its first page. */
+async function plugged(lab: BenchLab, { name, host, vlan, owner, asks }: Client): Promise<number> {
   const { mac } = lab.status().vms.find((vm) => vm.name === name)!;
   const externalIds = { 'iface-id': name, 'hostlb-owner': owner };
-  const start = process.hrtime.bigint();
-  const plugged = lab.host(host).plug({ port: portName(name), vlan, mac, externalIds });
-  const overdue = setTimeout(() => client.kill(), 30_000);
-  const { value } = await lines.next();
-  clearTimeout(overdue);
-  await plugged;
-  if (value === undefined) throw new Error(`VM ${name} got no page from ${asks} within 30 s`);
-  if (client.exitCode === null) await once(client, 'exit');
-  return Number(BigInt(value as string) - start) / 1e6;
+  const plug = { port: portName(name), vlan, mac, externalIds };
+  return timeFirstPage(lab, { vm: name, address: asks }, () => lab.host(host).plug(plug));
+}
+
+/** What the agent says its steps took, of the sandbox that it makes meanwhile. */
+async function withSteps(lab: BenchLab, host: string, work: () => Promise<number>) {
+  const path = lab.status().hosts.find(({ name }) => name === host)!.agent!.log;
+  const { length } = readFileSync(path, 'utf8');
+  const ms = await work();
+  const lines = readFileSync(path, 'utf8').slice(length).split('\n').slice(0, -1);
+  type Steps = Readonly<Record<'create' | 'plug' | 'configure', number>>;
+  const stepsMs = lines.map((line) => (JSON.parse(line) as { stepsMs?: Steps }).stepsMs).find(Boolean);
+  if (stepsMs === undefined) throw new Error(`${path} does not tell what the steps took`);
+  return { ms, stepsMs };
 }
 
 /** Resolves when the host has no balancer and no flow of ours. */
@@ -97,14 +105,19 @@ async function fresh(lab: BenchLab, host: string): Promise<void> {
 }
 
 async function start(): Promise<BenchLab> {
-  const vms = [...members, ...HOSTS.flatMap(allOf).map(({ asks, vlan, ...vm }) => vm)];
-  const lab = await startLab({ name: 'p', hosts: ['h1', ...HOSTS], networks: [BLUE, GREEN], vms });
+  await Promise.all([containerImage(), vmImages()]);
+  const lab = await startLab({
+    ...{ name: 'p', hosts: ['h1', ...HOSTS], networks: NETWORKS.map((one) => one.network) },
+    vms: [...members, ...HOSTS.flatMap(allOf).map(({ asks, vlan, ...vm }) => vm)],
+    // A host that is visited again need not be waited for so long.
+    controller: ['--linger', '1'],
+  });
   await startNginx(
     lab,
     members.map(({ name }) => name),
   );
   for (const { host, name } of HOSTS.flatMap(allOf)) await lab.host(host).unplug(portName(name));
-  const load_balancers = CASES.map(({ network, prefix, placement }) => {
+  const load_balancers = NETWORKS.map(({ network, prefix, placement }) => {
     const addresses = MEMBERS.map((last) => `${prefix}.${last}`);
     const what = { name: network.name, network: network.name, placement, owner: 'tenant' } as const;
     return web({ ...what, vips: [`${prefix}.200`], members: addresses });
@@ -113,32 +126,75 @@ async function start(): Promise<BenchLab> {
   return lab;
 }
 
+/** All hosts in turn, several times. The agent's part is that of the first VM on a host. */
+async function visits(lab: BenchLab, rounds: number, log: (text: string) => void) {
+  const direct: number[] = [];
+  const samples = CASES.map(() => ({ first: [] as number[], agent: [] as number[], other: [] as number[] }));
+  for (let round = 0; round < rounds; round++) {
+    for (const host of HOSTS) {
+      log(`round ${round + 1} of ${rounds}, ${host}`);
+      await fresh(lab, host);
+      const clients = clientsOf(host);
+      direct.push(await plugged(lab, clients.direct));
+      for (const [at, { placement }] of CASES.entries()) {
+        const [first, other] = clients.cases[at]!;
+        const into = samples[at]!;
+        if (placement === 'switch') {
+          into.first.push(await plugged(lab, first!));
+        } else {
+          const { ms, stepsMs } = await withSteps(lab, host, () => plugged(lab, first!));
+          into.first.push(ms);
+          into.agent.push(stepsMs.create + Math.max(stepsMs.plug, stepsMs.configure));
+        }
+        into.other.push(await plugged(lab, other!));
+      }
+      for (const { name } of [clients.direct, ...clients.cases.flat()]) await lab.host(host).unplug(portName(name));
+    }
+  }
+  return { direct, samples };
+}
+
+/** Virtual machines, one at a time, each on another host. */
+async function boots(lab: BenchLab, count: number, log: (text: string) => void) {
+  const first: number[] = [];
+  const boot: number[] = [];
+  for (const host of HOSTS.slice(0, count)) {
+    log(`virtual machine on ${host}`);
+    await fresh(lab, host);
+    const { machine } = clientsOf(host);
+    const { ms, stepsMs } = await withSteps(lab, host, () => plugged(lab, machine));
+    first.push(ms);
+    boot.push(stepsMs.create);
+    await lab.host(host).unplug(portName(machine.name));
+  }
+  return { first, boot };
+}
+
 export const plug: Bench = {
   title: 'a VM is plugged in, until its first page through the VIP',
   async run(options) {
+    options.log('images and lab');
     const lab = await start();
-    const direct: number[] = [];
-    const samples = CASES.map((): [number[], number[]] => [[], []]);
-    const rounds = repetitions(6, options);
-    for (let round = 0; round < rounds; round++) {
-      for (const host of HOSTS) {
-        options.log(`round ${round + 1} of ${rounds}, ${host}`);
-        await fresh(lab, host);
-        const clients = clientsOf(host);
-        direct.push(await timeFirstPage(lab, clients.direct));
-        for (const [at, pair] of clients.cases.entries()) {
-          for (const [nth, client] of pair.entries()) samples[at]![nth]!.push(await timeFirstPage(lab, client));
-        }
-        for (const { name } of allOf(host)) await lab.host(host).unplug(portName(name));
-      }
-    }
+    const { direct, samples } = await visits(lab, repetitions(6, options), options.log);
+    const { first, boot } = await boots(lab, 3, options.log);
     const yardstick = { what: 'no balancer', samples: direct };
-    return CASES.flatMap(({ placement, targetMs }, at): Row[] =>
-      ['first VM on a host', 'another VM there'].map((which, nth) => {
-        const line = row({ what: `${placement}: ${which}`, unit: 'ms', samples: samples[at]![nth]!, yardstick });
-        // The ratio only shows how much is ours; the target is for the time itself.
-        return { ...line, target: { limit: '<=', value: targetMs }, met: line.median <= targetMs };
+    const line = (init: Omit<RowInit, 'unit' | 'target'> & { readonly mostMs?: number }): Row[] => {
+      const { mostMs, ...rest } = init;
+      if (init.samples.length === 0) return [];
+      const target = mostMs && ({ limit: '<=', value: mostMs, of: 'median' } as const);
+      return [row({ ...rest, unit: 'ms', ...(target && { target }) })];
+    };
+    return [
+      ...CASES.flatMap(({ placement, targetMs: mostMs }, at) => {
+        const { first, agent, other } = samples[at]!;
+        return [
+          ...line({ what: `${placement}: first VM on a host`, samples: first, yardstick, mostMs }),
+          ...line({ what: `${placement}: of that, the agent's work`, samples: agent }),
+          ...line({ what: `${placement}: another VM there`, samples: other, yardstick, mostMs }),
+        ];
       }),
-    );
+      ...line({ what: 'vm: first VM on a host', samples: first, yardstick }),
+      ...line({ what: 'vm: of that, its boot', samples: boot, mostMs: MACHINE.bootMs }),
+    ];
   },
 };

@@ -13,7 +13,7 @@ import { flowItem } from '../src/pipeline/items.ts';
 import { createReconciler, type Driver } from '../src/reconcile/reconciler.ts';
 import type { Item } from '../src/util/item.ts';
 import { type Bench, repetitions } from './lib/bench.ts';
-import { apply, type BenchLab, execIn, OUR_FLOWS, runTool, serves, startLab, tool, web } from './lib/lab.ts';
+import { apply, type BenchLab, execIn, type Load, OUR_FLOWS, runTool, serves, startLab, tool, web } from './lib/lab.ts';
 import { manyFlows } from './lib/many-flows.ts';
 import { startNginx } from './lib/nginx.ts';
 import { type Row, row } from './lib/report.ts';
@@ -27,12 +27,6 @@ const CASES = [
 const NONE = { limit: '<=', value: 0 } as const;
 const RATE = 100;
 const SECONDS = 9;
-
-interface Load {
-  readonly attempts: number;
-  readonly failed: readonly (readonly [second: number, reason: string])[];
-  readonly ms: readonly number[];
-}
 
 async function start(): Promise<BenchLab> {
   const vms = HOSTS.flatMap((host, index) => [

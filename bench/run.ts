@@ -1,6 +1,7 @@
 /** `npm run bench [NAME…] [-- -o json] [--scale F]`: see README.md. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { changes } from './changes.ts';
 import { codec } from './codec.ts';
 import { compute } from './compute.ts';
 import type { Bench } from './lib/bench.ts';
@@ -8,10 +9,22 @@ import { cleanUp, mark } from './lib/clean-up.ts';
 import { printTable, type Row } from './lib/report.ts';
 import { lookup } from './lookup.ts';
 import { plug } from './plug.ts';
+import { recovery } from './recovery.ts';
 import { restart } from './restart.ts';
+import { sandboxes } from './sandboxes.ts';
 import { throughput } from './throughput.ts';
 
-const BENCHES: Readonly<Record<string, Bench>> = { lookup, plug, throughput, restart, codec, compute };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  lookup,
+  plug,
+  throughput,
+  restart,
+  sandboxes,
+  changes,
+  recovery,
+  codec,
+  compute,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

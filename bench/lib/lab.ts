@@ -5,7 +5,9 @@ import { createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { createLab, type Lab, parseTopology, type VmRequest } from '../../src/lab/index.ts';
+import type { Placement } from '../../src/model/types.ts';
 import { packaged } from '../../src/util/paths.ts';
+import { VM_IMAGES } from '../../test/support/vm-images.ts';
 import { defer } from './clean-up.ts';
 
 const run = promisify(execFile);
@@ -27,7 +29,12 @@ export interface LabPlan {
   readonly vms: readonly VmRequest[];
   /** Without controller and agents: the bridges only switch. */
   readonly bare?: boolean;
+  /** Further words for the controller. */
+  readonly controller?: readonly string[];
 }
+
+/** Makes agents tell what their steps took, and find what virtual machines are made of. */
+const AGENT_OPTIONS = ['--log-level', 'debug', '--vm-images', VM_IMAGES];
 
 /** A lab that is up, with its API's URL. */
 export interface BenchLab extends Lab {
@@ -35,12 +42,13 @@ export interface BenchLab extends Lab {
 }
 
 /** Brings a lab up and registers its end. */
-export async function startLab({ name, hosts, networks = [BLUE], vms, bare = false }: LabPlan): Promise<BenchLab> {
+export async function startLab(plan: LabPlan): Promise<BenchLab> {
+  const { name, hosts, networks = [BLUE], vms, bare = false, controller = [] } = plan;
   const lab = createLab({ name: `bench${process.pid}${name}` });
   const topology = parseTopology({ hosts: hosts.map((host) => ({ name: host })), networks, vms });
   const api = `127.0.0.1:${await freePort()}`;
   defer(() => lab.down());
-  await lab.up({ topology, bare, api });
+  await lab.up({ topology, bare, api, controllerOptions: controller, agentOptions: AGENT_OPTIONS });
   return Object.assign(lab, { api: `http://${api}` });
 }
 
@@ -64,8 +72,9 @@ export async function apply(lab: BenchLab, document: object): Promise<void> {
 export interface WebPlan {
   readonly name: string;
   readonly vips: readonly string[];
-  readonly members: readonly string[];
-  readonly placement?: 'switch' | 'namespace';
+  /** Addresses, with weights where they are not 1. */
+  readonly members: readonly (string | { readonly address: string; readonly weight: number })[];
+  readonly placement?: Placement;
   readonly network?: string;
   readonly owner?: string;
 }
@@ -75,10 +84,24 @@ export function web({ name, vips, members, placement = 'switch', network = 'blue
   const lb_algorithm = placement === 'switch' ? 'SOURCE_IP_PORT' : 'ROUND_ROBIN';
   const pool = {
     lb_algorithm,
-    members: members.map((address, index) => ({ name: `m${index}`, address, protocol_port: 80 })),
+    members: members.map((member) => ({
+      ...(typeof member === 'string' ? { address: member } : member),
+      protocol_port: 80,
+    })),
   };
   const listener = { name: 'http', protocol: 'TCP', protocol_port: 80, default_pool: pool };
   return { name, network, vips, placement, listeners: [listener], ...(owner === undefined ? {} : { owner }) };
+}
+
+/** Whether every balancer is ready, and there are so many. Throws what the first that is not has to say. */
+export async function allReady(lab: BenchLab, count: number): Promise<void> {
+  const answer = await fetch(`${lab.api}/v1/balancers`);
+  const { balancers } = (await answer.json()) as {
+    balancers: { loadbalancer: string; state: string; error: string }[];
+  };
+  const other = balancers.find(({ state }) => state !== 'ready');
+  if (other !== undefined) throw new Error(`balancer of ${other.loadbalancer} is ${other.state}: ${other.error}`);
+  if (balancers.length !== count) throw new Error(`there are ${balancers.length} balancers, not ${count}`);
 }
 
 /** Runs a command in a VM or on a host; answers its output, throws when it fails. */
@@ -91,6 +114,14 @@ export async function execIn(lab: Lab, target: string, command: readonly string[
 /** The command line of one of the Python tools beside this folder. */
 export function tool(name: string, ...args: readonly (string | number)[]): string[] {
   return ['/usr/bin/python3', packaged(`bench/tools/${name}.py`), ...args.map(String)];
+}
+
+/** What `tools/load.py` prints. */
+export interface Load {
+  readonly attempts: number;
+  readonly failed: readonly (readonly [second: number, reason: string])[];
+  /** Of the connections that did not fail. */
+  readonly ms: readonly number[];
 }
 
 /** Runs a tool in a VM and answers what it printed, as JSON. */

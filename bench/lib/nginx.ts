@@ -1,5 +1,5 @@
 /** nginx in VMs of a lab: the fastest member there is, so that what lies between is what is measured. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import type { Lab } from '../../src/lab/index.ts';
 import { defer } from './clean-up.ts';
 import { execIn } from './lab.ts';
@@ -37,7 +37,8 @@ export async function startNginx(lab: Lab, vms: readonly string[]): Promise<void
       const own = `${dir}/${vm}`;
       await mkdir(own, { recursive: true });
       await writeFile(`${own}/nginx.conf`, configuration(own));
-      await writeFile(`${own}/big`, Buffer.alloc(BIG_FILE_BYTES));
+      await writeFile(`${own}/big`, '');
+      await truncate(`${own}/big`, BIG_FILE_BYTES);
       await execIn(lab, vm, ['nginx', '-c', `${own}/nginx.conf`]);
     }),
   );

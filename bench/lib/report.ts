@@ -5,6 +5,8 @@ import { median, quantile, ratios } from './statistics.ts';
 export interface Target {
   readonly limit: '<=' | '>=';
   readonly value: number;
+  /** What should keep it: the ratio where there is one, unless told. */
+  readonly of?: 'median';
 }
 
 /** One line of a bench's table. */
@@ -28,7 +30,6 @@ export interface RowInit {
   readonly unit: string;
   readonly samples: readonly number[];
   readonly yardstick?: { readonly what: string; readonly samples: readonly number[] };
-  /** Of the ratio where there is a yardstick, else of the median. */
   readonly target?: Target;
 }
 
@@ -38,7 +39,7 @@ export function row({ what, unit, samples, yardstick, target }: RowInit): Row {
   const base = yardstick && { what: yardstick.what, median: median(yardstick.samples) };
   const inTurn = yardstick?.samples.length === samples.length && samples.length > 1;
   const ratio = inTurn ? median(ratios(samples, yardstick.samples)) : base && value / base.median;
-  const judged = ratio ?? value;
+  const judged = target?.of === 'median' ? value : (ratio ?? value);
   return {
     ...{ what, unit, samples: samples.length, median: value },
     spread: [quantile(samples, 0.1), quantile(samples, 0.9)],
@@ -70,7 +71,7 @@ function cellsOf({ what, unit, samples, median: value, spread, yardstick, ratio,
     String(samples),
     yardstick === undefined ? '' : `${yardstick.what}: ${digits(yardstick.median)}`,
     ratio === undefined ? '' : digits(ratio),
-    target === undefined ? '' : `${target.limit} ${target.value}`,
+    target === undefined ? '' : `${target.limit} ${target.value.toLocaleString('en-US')}`,
     met === undefined ? '' : met ? 'met' : 'NOT MET',
   ];
 }

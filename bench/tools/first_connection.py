@@ -2,9 +2,10 @@
 
 usage: first_connection.py DEVICE ADDRESS
 
-Prints a line when it has begun, and then the time of the first answer: CLOCK_MONOTONIC in nanoseconds. An attempt gets
-5 ms until it is connected, so that one made too early costs no more. The kernel repeats an unanswered ARP request after
-10 ms at best; as that would be measured with it, requests are sent from here every millisecond besides.
+Prints a line when it is ready, begins at the end of its input, and prints the time of the first answer: CLOCK_MONOTONIC
+in nanoseconds. An attempt gets 5 ms until it is connected, so that one made too early costs no more. The kernel repeats
+an unanswered ARP request after 10 ms at best; as that would be measured with it, requests are sent from here every
+millisecond besides.
 """
 import fcntl
 import select
@@ -58,7 +59,8 @@ class Client:
 
 def main(device, address):
     client = Client(device, address)
-    print("trying", flush=True)
+    print("ready", flush=True)
+    sys.stdin.read()
     while not client.attempt():
         pass
     print(time.monotonic_ns(), flush=True)
