@@ -20,7 +20,6 @@ const MASTER_LISTENS = ':FFFF 00000000:0000 0A';
 
 /** Prints the master's pid, fails when none runs. */
 export const MASTER_PID = `kill -0 $(cat ${PID}) && cat ${PID}`;
-export const READ_CONFIG = `cat ${CONFIG} 2>/dev/null || :`;
 export const READ_LOG = `cat ${LOG} 2>/dev/null || :`;
 export const CLEAR_LOG = `: >${LOG}`;
 

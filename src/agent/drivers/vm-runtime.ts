@@ -1,4 +1,9 @@
-/** HAProxy in a virtual machine, reached through the machine's channel alone. */
+/**
+ * HAProxy in a virtual machine, reached through the machine's channel alone. The kept configuration is in the sandbox's
+ * folder, too: a machine that ends takes its own files along.
+ */
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { AgentError } from '../errors.ts';
 import { newVersion } from '../haproxy-cli.ts';
 import { complaintIn, type ProxyRuntime, type RuntimeFactory } from './runtime.ts';
@@ -8,7 +13,6 @@ import {
   CLEAR_LOG,
   checkScript,
   MASTER_PID,
-  READ_CONFIG,
   READ_LOG,
   startScript,
   stopScript,
@@ -24,9 +28,12 @@ const ASK_TIMEOUT_MS = 4_000;
 /** How long connections may finish when the balancer goes. Its last client is gone by then. */
 const SOFT_STOP_MS = 1_000;
 const HARD_STOP_MS = 3_000;
+const CONFIG = 'haproxy.cfg';
 
 /** A machine as its HAProxy's runtime sees it. */
 export interface VmConnection {
+  /** The sandbox's folder. */
+  readonly dir: string;
   /** Undefined while nobody is connected to the machine. */
   readonly channel: VmChannel | undefined;
   /** Called with the words of what the machine said unasked. One at a time listens. */
@@ -40,11 +47,15 @@ export function vmRuntime(connection: VmConnection): RuntimeFactory {
 class VmRuntime implements ProxyRuntime {
   readonly #connection: VmConnection;
   #pid: string | undefined;
+  /** It may end before its pid is known here. */
+  #lastEnded: string | undefined;
 
   constructor(connection: VmConnection, ended: (reason: string) => void) {
     this.#connection = connection;
     connection.listen(([what, pid]) => {
-      if (what !== 'ended' || pid !== this.#pid) return;
+      if (what !== 'ended') return;
+      this.#lastEnded = pid;
+      if (pid !== this.#pid) return;
       this.#pid = undefined;
       ended(`HAProxy ${pid} ended`);
     });
@@ -69,7 +80,10 @@ class VmRuntime implements ProxyRuntime {
   async start(config: string): Promise<void> {
     const deadline = performance.now() + START_TIMEOUT_MS;
     this.#pid = undefined;
-    this.#pid = (await this.#run(startScript(config))).trim();
+    this.#lastEnded = undefined;
+    const pid = (await this.#run(startScript(config))).trim();
+    if (pid !== this.#lastEnded) this.#pid = pid;
+    await this.#keep(config);
     try {
       await newVersion(
         (line) => this.ask(line),
@@ -91,14 +105,15 @@ class VmRuntime implements ProxyRuntime {
 
   async write(config: string): Promise<void> {
     await this.#run(writeScript(config));
+    await this.#keep(config);
   }
 
   async writeStates(states: string): Promise<void> {
     await this.#run(writeStatesScript(states));
   }
 
-  async read(): Promise<string | undefined> {
-    return (await this.#run(READ_CONFIG)) || undefined;
+  read(): Promise<string | undefined> {
+    return readFile(join(this.#connection.dir, CONFIG), 'utf8').catch(() => undefined);
   }
 
   async ask(line: string, timeoutMs: number = ASK_TIMEOUT_MS): Promise<string> {
@@ -128,6 +143,12 @@ class VmRuntime implements ProxyRuntime {
 
   release(): void {
     this.#pid = undefined;
+  }
+
+  async #keep(config: string): Promise<void> {
+    const file = join(this.#connection.dir, CONFIG);
+    await writeFile(`${file}.new`, config);
+    await rename(`${file}.new`, file);
   }
 
   async #run(script: string, timeoutMs?: number): Promise<string> {

@@ -84,6 +84,7 @@ function createParts({ names, ports, libvirt, lost, images, accelerate }: PartsI
   let configured: string | undefined;
   const haproxy = new Haproxy({
     createRuntime: vmRuntime({
+      dir: names.dir,
       get channel() {
         return channel;
       },
@@ -170,7 +171,7 @@ function createParts({ names, ports, libvirt, lost, images, accelerate }: PartsI
     // The switch would go on with the old cable.
     if (ports.isPlugged(plan)) await ports.unplug(names.link);
     await removeTap(names);
-    await rm(names.dir, { recursive: true, force: true });
+    await Promise.all([path, console].map((file) => rm(file, { force: true })));
     await mkdir(names.dir, { recursive: true, mode: 0o711 });
     await createTap(names, spec.mtu);
     const xml = join(names.dir, 'domain.xml');
