@@ -40,9 +40,9 @@ ${writeScript(config)}
 ) >/dev/null 2>&1 &
 until [ -e ${PID} ]; do usleep 2000; done
 read -r pid <${PID}
-for turn in $(seq 200); do
-  if grep -q '${MASTER_LISTENS}' /proc/net/tcp || ! kill -0 $pid; then break; fi
-  usleep 20000
+for turn in $(seq 100); do
+  if grep -q '${MASTER_LISTENS}' /proc/net/tcp || ! kill -0 $pid 2>/dev/null; then break; fi
+  usleep 50000
 done
 echo $pid`;
 
