@@ -13,6 +13,9 @@ import { INNER_LINK, type Naming, namespaceFile, type SandboxNames } from './nam
 import type { SandboxPlan } from './plan.ts';
 import { inside, run } from './process.ts';
 
+const NEIGHBOUR_RETRY_MS = 50;
+const NEIGHBOUR_TRIES = 60;
+
 interface Link {
   readonly name: string;
   readonly mac: string | undefined;
@@ -53,6 +56,11 @@ export function networkScript({ addresses, routes, neighbours, reservedPorts }: 
     ['ipv4/ip_local_port_range', '10000 65535'],
     ['ipv4/ip_local_reserved_ports', reservedPorts.join(',')],
     ['ipv4/tcp_tw_reuse', '1'],
+    // A member can be asked for before the switch knows it: ask again soon, for as long as usual.
+    ...(['ipv4', 'ipv6'] as const).flatMap((family): [string, string][] => [
+      [`${family}/neigh/${INNER_LINK}/retrans_time_ms`, `${NEIGHBOUR_RETRY_MS}`],
+      [`${family}/neigh/${INNER_LINK}/mcast_solicit`, `${NEIGHBOUR_TRIES}`],
+    ]),
   ];
   return [
     'set -e',
