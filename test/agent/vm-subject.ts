@@ -1,4 +1,5 @@
 /** The driver of virtual machines, for the tests that all drivers pass. */
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createVmDriver } from '../../src/agent/drivers/vm.ts';
@@ -50,7 +51,8 @@ export const virtualMachine: Subject = {
     return { vcpus: number(/<vcpu[^>]*>(\d+)</), memoryMib: number(/<memory unit='KiB'>(\d+)</) / 1024 };
   },
   async leftovers(naming) {
-    const machines = await createOwnLibvirt(join(naming.runDir, 'libvirt')).names();
+    const dir = join(naming.runDir, 'libvirt');
+    const machines = existsSync(dir) ? await createOwnLibvirt(dir).names() : [];
     return machines.filter((name) => name.endsWith(`-${naming.suffix}`));
   },
   foreign: [

@@ -58,7 +58,8 @@ export class Bench {
     await this.#switch?.stop();
     await sh('ip', 'netns', 'del', this.#client).catch(() => {});
     await this.#ovs?.stop();
-    await rm(this.runDir, { recursive: true, force: true });
+    // A libvirtd that is about to end may still write.
+    await rm(this.runDir, { recursive: true, force: true, maxRetries: 60 });
   }
 
   /** OVSDB remote of the Open vSwitch. */
