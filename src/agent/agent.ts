@@ -239,6 +239,8 @@ export class Agent {
       const told = wanted?.row.told(store.model);
       const { state, error, generation } = sandbox.status;
       if (wanted === undefined || told === undefined || state === 'gone') continue;
+      // One that an earlier agent left has not been looked at yet: what that agent told holds, so that it is not cut off.
+      if (state === 'pending' && error === '' && generation > 0) continue;
       const isTold = told.state === state && told.error === error && told.generation === generation;
       if (!isTold) void this.#write(wanted.row, { state, error, generation });
     }

@@ -123,6 +123,20 @@ describe('agent', () => {
     await agent.stop();
   });
 
+  it('does not take one that serves for anything else while it looks at what an earlier agent left', async () => {
+    const { store, driver, agent, until } = create();
+    driver.has.add(7);
+    const newest = { ...web, generation: 5 };
+    store.balance(newest);
+    const [id, row] = [...store.model.balancers][0]!;
+    store.model = { ...store.model, balancers: new Map([[id, { ...row, state: 'ready', generation: 4 }]]) };
+    agent.start();
+    store.connect();
+    await until(() => store.model.balancers.get(id)!.generation === 5);
+    expect(store.reports).to.deep.equal(['b-web ready']);
+    await agent.stop();
+  });
+
   it('lets no sandbox that fails hold up another', async () => {
     const { store, driver, agent, until } = create();
     driver.bad.add(7);
