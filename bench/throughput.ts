@@ -1,12 +1,13 @@
 /**
- * Requests per second and bytes per second through a VIP of placement switch, against the same traffic straight to a
- * member over a bridge that only switches. Client and members are VMs of one host:
+ * Requests per second and bytes per second through a VIP of placement switch and one of placement namespace, against the
+ * same traffic straight to a member over a bridge that only switches. Client and members are VMs of one host:
  *
  *     wrk ── c1 ──[ bridge ]── m1 … m4 (nginx)
  *
  * The bridges belong to labs of their own, alike but for hostlb: addresses and ports used on one are never seen by
  * another, so no connection in TIME_WAIT disturbs.
  */
+import type { Placement } from '../src/model/types.ts';
 import { type Bench, type BenchOptions, repetitions } from './lib/bench.ts';
 import { apply, type BenchLab, execIn, serves, startLab, web } from './lib/lab.ts';
 import { startNginx } from './lib/nginx.ts';
@@ -35,10 +36,10 @@ async function start(name: string, { bare = false }): Promise<BenchLab> {
 }
 
 /** `count` load balancers of the same members; only the first has traffic. */
-async function balance(lab: BenchLab, count: number): Promise<void> {
+async function balance(lab: BenchLab, count: number, placement: Placement = 'switch'): Promise<void> {
   const all = Array.from({ length: count }, (_, index) => {
     const vip = index === 0 ? VIP : `10.0.1.${index}`;
-    return web({ name: `web${index}`, vips: [vip], members: MEMBERS });
+    return web({ name: `web${index}`, vips: [vip], members: MEMBERS, placement });
   });
   await apply(lab, { load_balancers: all });
   await serves(lab, 'c1', `http://${VIP}/`);
@@ -67,14 +68,15 @@ async function megabitPerSecond(lab: BenchLab, address: string): Promise<number>
 
 /** Measures on all labs in turn; the ratios are medians of those within one turn. */
 async function inTurn(
-  labs: Readonly<Record<'plain' | 'one' | 'many', BenchLab>>,
+  labs: Readonly<Record<'plain' | 'one' | 'many' | 'outside', BenchLab>>,
   { turns, measure }: { readonly turns: number; readonly measure: (lab: BenchLab, address: string) => Promise<number> },
 ) {
-  const samples = { plain: [] as number[], one: [] as number[], many: [] as number[] };
+  const samples = { plain: [] as number[], one: [] as number[], many: [] as number[], outside: [] as number[] };
   for (let turn = 0; turn < turns; turn++) {
     samples.plain.push(await measure(labs.plain, MEMBERS[turn % MEMBERS.length]!));
     samples.one.push(await measure(labs.one, VIP));
     samples.many.push(await measure(labs.many, VIP));
+    samples.outside.push(await measure(labs.outside, VIP));
   }
   return samples;
 }
@@ -94,17 +96,20 @@ function rowsOf(what: string, unit: string, samples: Awaited<ReturnType<typeof i
       samples: samples.many,
       yardstick: { what: 'with one', samples: samples.one },
     }),
+    row({ what: `${what}, namespace`, unit, samples: samples.outside, yardstick }),
   ];
 }
 
 export const throughput: Bench = {
-  title: 'placement switch, client and 4 members on one host (wrk -t1 -c16)',
+  title: 'placement switch unless told, client and 4 members on one host (wrk -t1 -c16)',
   async run(options: BenchOptions) {
-    options.log('three labs');
-    const [plain, one, many] = await Promise.all([start('tp', { bare: true }), start('t1', {}), start('tm', {})]);
-    const labs = { plain: plain!, one: one!, many: many! };
+    options.log('four labs');
+    const starting = [start('tp', { bare: true }), start('t1', {}), start('tm', {}), start('tn', {})] as const;
+    const [plain, one, many, outside] = await Promise.all(starting);
+    const labs = { plain, one, many, outside };
     await balance(labs.one, 1);
     await balance(labs.many, 200);
+    await balance(labs.outside, 1, 'namespace');
     const rows: Row[] = [];
     for (const kind of KINDS) {
       options.log(kind.what);
