@@ -105,7 +105,7 @@ const IMAGE = process.env.HOSTLB_CONTAINER_IMAGE ?? 'localhost/hostlb-balancer:l
 const container: Subject = {
   ...LOCAL,
   placement: 'container',
-  timeoutMs: 180_000,
+  timeoutMs: 60_000,
   async missing() {
     const programs = missingForSystem(['podman', 'curl']);
     if (programs.length > 0) return programs;
