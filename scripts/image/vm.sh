@@ -8,10 +8,12 @@ meta=linux-image-cloud-amd64
 
 build() {
   local packages stamp version modules
-  require cpio:cpio modprobe:kmod depmod:kmod
+  require cpio:cpio modprobe:kmod depmod:kmod flock:util-linux
   [ "$(dpkg --print-architecture)" = amd64 ] || die "the image of a virtual machine can be built on amd64 only"
   [ -z "$kernel" ] || [ -r "$kernel" ] || die "cannot read the kernel $kernel"
   { mkdir -p "$output" && [ -w "$output" ]; } 2>/dev/null || die "cannot write to $output"
+  # One at a time: who comes second finds it up to date.
+  exec 9<"$output" && flock 9
   say "looks up packages"
   mapfile -t packages < <(closure haproxy iproute2 ethtool dash && versions busybox-static && { [ -n "$kernel" ] || kernel_package; })
   wait $! || exit

@@ -16,7 +16,9 @@ const RETRY_MS = 20;
 
 /**
  * Keeps the folder while libvirtd runs, and after it was killed: the next one finds its machines in it. Only one at a time
- * does so for a folder. What QEMU can do is found out once for the machine, so that cache stays where it is.
+ * does so for a folder. What QEMU can do is found out once for the machine, so that cache stays where it is. Machines run
+ * as root, which `seclabel none` means anyway: as another user libvirtd finds that its finding has passed away wherever
+ * only root may open /dev/kvm, and looks again, for seconds, at every step.
  */
 const KEEPER = `
 dir=$1
@@ -24,7 +26,7 @@ exec 9<"\${dir%/*}"
 flock -n 9 || exit 0
 mkdir -p "$dir/run" "$dir/lib" "$dir/log" "$dir/etc" /run/libvirt
 printf 'auth_unix_rw = "none"\\nunix_sock_rw_perms = "0700"\\n' >"$dir/etc/libvirtd.conf"
-printf 'security_driver = "none"\\nnamespaces = []\\ncgroup_controllers = []\\nstdio_handler = "file"\\n' >"$dir/etc/qemu.conf"
+printf 'user = "root"\\ngroup = "root"\\nsecurity_driver = "none"\\nnamespaces = []\\ncgroup_controllers = []\\nstdio_handler = "file"\\n' >"$dir/etc/qemu.conf"
 mount --bind "$dir/run" /run/libvirt && mount --bind "$dir/lib" /var/lib/libvirt &&
   mount --bind "$dir/log" /var/log/libvirt && mount --bind "$dir/etc" /etc/libvirt || exit 1
 libvirtd --timeout 5 --pid-file "$dir/run/libvirtd.pid" 9<&- && cd / && rm -rf "$dir"

@@ -59,7 +59,7 @@ export class Bench {
     await sh('ip', 'netns', 'del', this.#client).catch(() => {});
     await this.#ovs?.stop();
     // A libvirtd that is about to end may still write.
-    await rm(this.runDir, { recursive: true, force: true, maxRetries: 60 });
+    if (this.runDir !== undefined) await rm(this.runDir, { recursive: true, force: true, maxRetries: 60 });
   }
 
   /** OVSDB remote of the Open vSwitch. */

@@ -4,6 +4,7 @@ import type { SandboxDriver, SandboxParts } from '../../../src/agent/drivers/dri
 import { AgentError } from '../../../src/agent/errors.ts';
 import type { Naming, SandboxNames } from '../../../src/agent/names.ts';
 import type { SandboxPlan } from '../../../src/agent/plan.ts';
+import { IMAGES_TIMEOUT_MS } from '../../support/vm-images.ts';
 import { answering, BAD, Bench, planOf } from './bench.ts';
 import { SUBJECTS, type Subject } from './drivers.ts';
 
@@ -97,6 +98,7 @@ function complies(subject: Subject): void {
   const traces = async () => [...(await bench.leftovers(naming)), ...(await subject.leftovers(naming))];
 
   before(async function () {
+    this.timeout(IMAGES_TIMEOUT_MS);
     const missing = await subject.missing();
     if (missing.length > 0) {
       process.stdout.write(`    skipped: this needs ${missing.join(', ')}\n`);

@@ -7,6 +7,8 @@ import type { SandboxDriver } from '../../../src/agent/drivers/driver.ts';
 import { createNamespaceDriver } from '../../../src/agent/drivers/namespace.ts';
 import type { Naming, SandboxNames } from '../../../src/agent/names.ts';
 import { ended, pidsInside, signalProcess } from '../../../src/agent/process.ts';
+import { DEFAULT_CONTAINER_IMAGE } from '../../../src/cli/agent.ts';
+import { CONTAINER_PROGRAMS, containerImage } from '../../support/container-image.ts';
 import { missingForSystem } from '../../support/requirements.ts';
 import { virtualMachine } from '../vm-subject.ts';
 import { type Bench, sh } from './bench.ts';
@@ -100,22 +102,17 @@ const namespace: Subject = {
   foreign: [FOREIGN_NAMESPACE],
 };
 
-const IMAGE = process.env.HOSTLB_CONTAINER_IMAGE ?? 'localhost/hostlb-balancer:latest';
-
 const container: Subject = {
   ...LOCAL,
   placement: 'container',
   timeoutMs: 60_000,
   async missing() {
-    const programs = missingForSystem(['podman', 'curl']);
-    if (programs.length > 0) return programs;
-    const hasImage = await sh('podman', 'image', 'exists', IMAGE).then(
-      () => true,
-      () => false,
-    );
-    return hasImage ? [] : [`the image ${IMAGE} (scripts/build-image container)`];
+    const missing = missingForSystem([...CONTAINER_PROGRAMS, 'curl']);
+    if (missing.length === 0) await containerImage();
+    return missing;
   },
-  create: (bench) => createContainerDriver({ naming: bench.naming('container'), ports: bench.ports, image: IMAGE }),
+  create: (bench) =>
+    createContainerDriver({ naming: bench.naming('container'), ports: bench.ports, image: DEFAULT_CONTAINER_IMAGE }),
   leftovers: async ({ suffix }) =>
     (await sh('podman', 'ps', '-a', '--format', '{{.Names}} {{.Labels}}'))
       .split('\n')
@@ -124,7 +121,7 @@ const container: Subject = {
     FOREIGN_NAMESPACE,
     {
       what: 'a container',
-      make: ({ name }) => sh('podman', 'create', '--name', name, IMAGE, '-v'),
+      make: ({ name }) => sh('podman', 'create', '--name', name, DEFAULT_CONTAINER_IMAGE, '-v'),
       exists: async ({ name }) => (await sh('podman', 'ps', '-a', '--format', '{{.Names}}')).split('\n').includes(name),
       remove: ({ name }) => sh('podman', 'rm', '-f', name),
     },
