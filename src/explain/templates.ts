@@ -113,10 +113,15 @@ const KINDS: readonly {
   readonly print: (raw: string) => string;
 }[] = [
   { sample: (index) => `02:00:00:00:00:${index + 10}`, print: (raw) => printed({ eth_src: Number(raw) }) },
-  { sample: (index) => `192.0.2.${index + 1}`, print: (raw) => printed({ ip_src: Number(raw) }) },
-  { sample: (index) => `2001:db8::${index + 1}`, print: (raw) => printed({ ipv6_src: BigInt(raw) }) },
+  { sample: (index) => `192.0.2.${index + 1}`, print: (raw) => printed({ ip_src: masked(raw, Number) }) },
+  { sample: (index) => `2001:db8::${index + 1}`, print: (raw) => printed({ ipv6_src: masked(raw, BigInt) }) },
   { sample: (index) => index + 1, print: (raw) => raw },
 ];
+/** From a leaf: a value, or VALUE/MASK. */
+function masked<T>(raw: string, read: (text: string) => T): T | { readonly value: T; readonly mask: T } {
+  const [value, mask] = raw.split('/');
+  return mask === undefined ? read(value!) : { value: read(value!), mask: read(mask) };
+}
 const printed = (match: Match): string => printMatch(match).replace(/^\w+=/, '');
 const [IPV4, IPV6] = [1, 2];
 const ETH_TYPE_IPV6 = 0x86dd;
@@ -167,11 +172,12 @@ function kindsOf(template: FlowTemplate): ReadonlyMap<string, number> {
 
 const placeOf = ({ tableId, priority }: Flow): string => `${tableId} ${priority}`;
 
-/** Everything in a flow that is no object or list, by its place. */
+/** Everything in a flow that is no object or list, by its place. A masked value is one, as VALUE/MASK. */
 function leavesOf({ match, instructions }: Flow): ReadonlyMap<string, string> {
   const leaves = new Map<string, string>();
   const walk = (value: unknown, place: string): void => {
     if (value instanceof Uint8Array) leaves.set(place, value.join());
+    else if (isMasked(value)) leaves.set(place, `${value.value}/${value.mask}`);
     else if (typeof value === 'object' && value !== null) {
       const field = 'field' in value && typeof value.field === 'string' ? `.${value.field}` : '';
       for (const [key, part] of Object.entries(value)) walk(part, `${place}${field}.${key}`);
@@ -180,4 +186,8 @@ function leavesOf({ match, instructions }: Flow): ReadonlyMap<string, string> {
   walk(match, 'match');
   walk(instructions, 'instructions');
   return leaves;
+}
+
+function isMasked(value: unknown): value is { readonly value: unknown; readonly mask: unknown } {
+  return typeof value === 'object' && value !== null && Object.keys(value).join() === 'value,mask';
 }

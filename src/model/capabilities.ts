@@ -77,7 +77,7 @@ export const CAPABILITIES: Readonly<Record<Placement, Capabilities>> = {
     healthmonitor: [],
     return_path: ['balancer', 'direct'],
     until_ready: ['hold'],
-    attributes: [],
+    attributes: ['allowed_cidrs', 'backup'],
     maxMembers: 256,
     description: "Balancers are flows of the host's Open vSwitch",
   },

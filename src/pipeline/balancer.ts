@@ -12,7 +12,9 @@ import { TABLES } from './tables.ts';
 import type { Variables } from './templates.ts';
 import type { BalancerView } from './view.ts';
 import {
+  admitted,
   answersLookups,
+  CHOOSING_UNITS,
   isChosenHere,
   type LiveListener,
   liveListeners,
@@ -81,8 +83,14 @@ function vipUnits(balancer: BalancerView, vip: string, common: Variables): reado
   for (const listener of listeners) {
     const { defaultPool, protocolPort: port } = listener;
     const group = { [`group${family}`]: poolGroup(defaultPool.key, family) };
+    const own = { ...variables, ...group, port };
+    const cidrs = admitted(listener, family);
     for (const unit of WAY_UNITS[wayOf(balancer, listener)]) {
-      units.push([`${unit}${family}`, { ...variables, ...group, port }]);
+      if (cidrs === undefined || !CHOOSING_UNITS.has(unit)) units.push([`${unit}${family}`, own]);
+      else {
+        for (const cidr of cidrs) units.push([`${unit}_from${family}`, { ...own, cidr }]);
+        units.push([`${unit}_others${family}`, own]);
+      }
     }
   }
   const returning = listeners.filter((listener) => mayHairpin(wayOf(balancer, listener)));

@@ -2,6 +2,7 @@
  * Which way connections take on a host: by placement, by what the load balancer wants until it is ready, and by how far
  * its balancer is. Also whether lookups of the VIP are answered.
  */
+import { type Family, parseCidr } from '../model/addresses.ts';
 import type { Listener, LoadBalancer, Member, Pool } from '../model/types.ts';
 import type { BalancerView } from './view.ts';
 
@@ -33,6 +34,16 @@ export const WAY_UNITS: Readonly<Record<Way, readonly string[]>> = {
   handover: ['tracked', 'handover'],
   fallback: ['tracked', 'handover', 'fallback'],
 };
+
+/** Those that give connections to a group. Where a listener lets in only some there is `UNIT_from` for each CIDR, and `UNIT_others`. */
+export const CHOOSING_UNITS: ReadonlySet<string> = new Set(['listener', 'direct']);
+
+/** CIDRs of the clients that the listener lets in; undefined = everybody. */
+export function admitted({ allowedCidrs }: Listener, family: Family): readonly string[] | undefined {
+  if (allowedCidrs.length === 0) return undefined;
+  const own = allowedCidrs.map(parseCidr).filter((cidr) => cidr.family === family);
+  return own.some(({ prefixLength }) => prefixLength === 0) ? undefined : own.map(({ text }) => text);
+}
 
 /** Whether the switch may have connections of it: replies of members are translated, and hairpins come back. */
 export const isTracked = (way: Way): boolean => WAY_UNITS[way].includes('tracked');

@@ -168,11 +168,6 @@ describe('API: listeners, pools and members', () => {
           501,
           "Provider 'switch' does not support a requested option: tls_versions (no placement does)",
         ],
-        [
-          { ...good, allowed_cidrs: ['10.0.0.0/8'] },
-          501,
-          "Provider 'switch' does not support a requested option: allowed_cidrs (namespace, container, vm do)",
-        ],
       ];
     };
     it('refuse what is wrong, in words of Octavia', async () => {
@@ -367,9 +362,9 @@ describe('API: listeners, pools and members', () => {
           "Invalid input for field/attribute weight. Value: '-1'. Value should be greater or equal to 0",
         ],
         [
-          { ...good, backup: true },
+          { ...good, monitor_port: 81 },
           501,
-          "Provider 'switch' does not support a requested option: backup (namespace, container, vm do)",
+          "Provider 'switch' does not support a requested option: monitor_port (namespace, container, vm do)",
         ],
         [{ ...good, description: 'x' }, 400, 'Unknown attribute for argument member_.member: description'],
       ];

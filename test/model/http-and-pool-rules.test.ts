@@ -291,17 +291,15 @@ describe('what the switch does not serve', () => {
     ['protocol HTTP', () => draft({}, inSwitch)],
     ['connection_limit', () => draft({ ...tcpListener, connectionLimit: 5 }, inSwitch)],
     ['timeouts', () => draft({ ...tcpListener, timeouts: { clientDataMs: 5 } }, inSwitch)],
-    ['allowed_cidrs', () => draft({ ...tcpListener, allowedCidrs: ['10.0.0.0/8'] }, inSwitch)],
     [
-      'allowed_cidrs',
-      () => patchedListener(model, { loadBalancer: inSwitch, listener: flows! }, { allowedCidrs: ['10.0.0.0/8'] }),
+      'connection_limit',
+      () => patchedListener(model, { loadBalancer: inSwitch, listener: flows! }, { connectionLimit: 5 }),
     ],
     ['protocol PROXY', () => draftPool({ protocol: 'PROXY' }, inSwitch)],
     ['lb_algorithm LEAST_CONNECTIONS', () => draftPool({ algorithm: 'LEAST_CONNECTIONS' }, inSwitch)],
     ['locality prefer', () => draftPool({ locality: 'prefer' }, inSwitch)],
     ['session_persistence SOURCE_IP', () => draftPool({ sessionPersistence: { type: 'SOURCE_IP' } }, inSwitch)],
     ['slow_start', () => patchedPool(context, itsPool!, { slowStartSeconds: 1 })],
-    ['backup', () => draftMembers(context, [{ address: '10.0.0.22', protocolPort: 80, backup: true }], [])],
     ['monitor_port', () => patchedMember(context, member('10.0.0.21'), { monitorPort: 80 })],
     ['monitor_address', () => patchedMember(context, member('10.0.0.21'), { monitorAddress: '10.0.0.22' })],
     ['until_ready switch', () => onSwitch({ untilReady: 'switch' })],
@@ -319,7 +317,9 @@ describe('what the switch does not serve', () => {
       expect(onSwitch({ lookupMode, untilReady: 'hold', returnPath: 'balancer' })).to.include({ lookupMode });
     }
     const { timeouts, connectionLimit } = LISTENER_DEFAULTS;
-    const given = { ...tcpListener, timeouts, connectionLimit, insertHeaders: {}, allowedCidrs: [] };
-    expect(draft(given, inSwitch)).to.deep.include({ timeouts, connectionLimit });
+    const given = { ...tcpListener, timeouts, connectionLimit, insertHeaders: {}, allowedCidrs: ['10.0.0.0/8'] };
+    expect(draft(given, inSwitch)).to.deep.include({ timeouts, connectionLimit, allowedCidrs: ['10.0.0.0/8'] });
+    const backup = { address: '10.0.0.22', protocolPort: 80, backup: true };
+    expect(draftMembers(context, [backup], [])[0]).to.include({ backup: true });
   });
 });

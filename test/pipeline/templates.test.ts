@@ -31,6 +31,12 @@ function outside(name: string, number: number, parts: Partial<BalancerView>, att
 
 const direct = balancing('direct', members(), { vips: ['10.0.0.107', 'fd00::107'], returnPath: 'direct' });
 
+/** The same for some clients only. */
+const restricted = (of: LoadBalancer): LoadBalancer => ({
+  ...of,
+  listeners: of.listeners.map((one) => ({ ...one, allowedCidrs: ['10.0.0.0/25', '10.0.0.64/26', 'fd00::/64'] })),
+});
+
 /** A host on which everything that the pipeline knows happens at once. */
 const everything = hostView({
   ports: [portView(1), portView(2, { ownerKey: 900, network: red })],
@@ -43,6 +49,10 @@ const everything = hostView({
   balancers: [
     balancerView(balancing('in', members(), { vips })),
     balancerView(direct),
+    balancerView(restricted(balancing('some', members(), { vips: ['10.0.0.108', 'fd00::108'] }))),
+    balancerView(
+      restricted(balancing('some-direct', members(), { vips: ['10.0.0.109', 'fd00::109'], returnPath: 'direct' })),
+    ),
     balancerView(balancing('owned', members(), { network: red, vips }), { ownerKey: 900 }),
     outside('out', 101, { plug: 30 }),
     outside('out4', 102, { plug: 31 }, { vips: ['10.0.0.102'] }),
@@ -71,6 +81,7 @@ const templates = readdirSync(packaged('flows'))
 /** Something of the right kind for a variable. */
 function sample(variable: string, unit: string): string | number {
   if (/mac$/.test(variable)) return macOf(1);
+  if (variable === 'cidr') return unit.endsWith('6') ? 'fd00::/64' : '10.0.0.0/24';
   if (/^(vip|address|source)$/.test(variable)) return unit.endsWith('6') ? 'fd00::1' : '10.0.0.1';
   return 1;
 }

@@ -21,7 +21,14 @@ const LOAD_BALANCERS = [
     ...{ vips: ['10.0.0.102'], placement: 'namespace', algorithm: 'ROUND_ROBIN', until_ready: 'switch' },
   }),
   balancing('media', members4, { vips: ['10.0.0.103'], return_path: 'direct', algorithm: 'SOURCE_IP' }),
-  balancing('red-web', members4, { vips: ['10.0.0.100'], network: 'red' }),
+  balancing('films', members4, {
+    vips: ['10.0.0.104'],
+    return_path: 'direct',
+    listener: { allowed_cidrs: ['10.0.0.0/28'] },
+  }),
+  balancing('red-web', members4, {
+    ...{ vips: ['10.0.0.100'], network: 'red', listener: { allowed_cidrs: ['10.0.0.0/28'] } },
+  }),
 ];
 
 describe('the document of the tables', function () {

@@ -207,6 +207,47 @@ describe('placement switch through changes', function () {
       await world.apply(balancing('web', membersAt([21, 22, 23])));
     });
 
+    it('lets in whom the listener allows, turns others away, and leaves alone what is open', async () => {
+      const members = membersAt([21, 22, 23]);
+      const allow = (...cidrs: string[]) =>
+        world.apply(balancing('web', members, { listener: { allowed_cidrs: cidrs } }));
+      const ask = async (vm: string) =>
+        (
+          await Promise.all(
+            VIPS.map((address) => world.vm(vm).run('fetch', { address, count: 6, timeoutMs: AT_ONCE_MS })),
+          )
+        )
+          .flat()
+          .map((answer) => answer.startsWith('error silent'));
+      await allow();
+      const open = await world.vm('c2').run('open', { address: VIP4, count: 8 });
+      const before = await world.vm('c2').run('ask', { first: open, count: 8 });
+      await allow(`${addressesOf(11)[0]}/32`, `${addressesOf(11)[1]}/128`);
+      await until(async () => (await ask('c2')).every(Boolean), { what: 'c2 is turned away', withinMs: 5000 });
+      expect(new Set(await ask('c1'))).to.deep.equal(new Set([false]));
+      expect(await world.vm('c2').run('ask', { first: open, count: 8 })).to.deep.equal(before);
+      await world.vm('c2').run('close');
+      const told = await world.cli('trace', 'h2', '--from', 'c2', '--to', `${VIP4}:80`);
+      expect(told.stdout).to.contain('does not let this client in').and.to.contain('allows 10.0.0.11/32');
+      // Of one family only: nobody of the other.
+      await allow('10.0.0.0/28', 'fd00::11/128');
+      await until(async () => (await ask('c2')).filter(Boolean).length === 6, { what: 'c2 by IPv4', withinMs: 5000 });
+      await allow('0.0.0.0/0', '::/0');
+      await serving(['s1', 's2', 's3']);
+    });
+
+    it('gives backup members connections only while there is nobody else', async () => {
+      const members = (weight: number) => [...membersAt([21], { weight }), ...membersAt([22, 23], { backup: true })];
+      await world.apply(balancing('web', members(1)));
+      await serving(['s1']);
+      await world.apply(balancing('web', members(0)));
+      await serving(['s2', 's3']);
+      await world.apply(balancing('web', members(1)));
+      await serving(['s1']);
+      await world.apply(balancing('web', membersAt([21, 22, 23])));
+      await serving(['s1', 's2', 's3']);
+    });
+
     it('changes the algorithm and the VIPs of a load balancer', async () => {
       await world.apply(balancing('web', membersAt([21, 22, 23]), { algorithm: 'SOURCE_IP' }));
       for (const address of VIPS) {
