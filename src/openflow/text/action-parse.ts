@@ -49,6 +49,15 @@ function fieldFor(name: string, { nwProto }: Facts) {
   return name.startsWith('tp_') ? FIELDS[`${transport}_${name.slice(3)}` as 'tcp_src'] : fieldNamed(name)!;
 }
 
+/** A port that packets can be sent to: all but two of the names (1.5 §7.2.2.1). */
+function decodeOutputPort(...of: Parameters<typeof decodePort>): number {
+  const port = decodePort(...of);
+  for (const name of ['ANY', 'UNSET'])
+    if (port === RESERVED_PORTS[name])
+      throw new TextError(`nothing can be output to port ${name}`, { token: String(of[0]) });
+  return port;
+}
+
 const outputTo = (port: number): Action => ({
   kind: 'output',
   port,
@@ -81,7 +90,7 @@ function parseOutput(item: Item, context: ActionContext): Part<Action> {
     if (source.nBits > 32) fail(value, 'a port has at most 32 bits');
     return { kind: 'output_reg', ofsNbits: source.ofsNbits, src: source.field.name, maxLen: CONTROLLER_BYTES };
   }
-  return lift({ port: part(value, scope, (input) => decodePort(input, ports)) }, ({ port }) => outputTo(port));
+  return lift({ port: part(value, scope, (input) => decodeOutputPort(input, ports)) }, ({ port }) => outputTo(port));
 }
 
 const isReserved = (name: string) => entry(RESERVED_PORTS, name.toUpperCase()) !== undefined;
@@ -296,7 +305,9 @@ function parseOne(item: Item, context: ActionContext): Part<Action> | readonly P
     const { ports, scope } = context;
     if (!/^(\d|\$)/.test(name) && entry(ports, item.key.text) === undefined)
       fail(item.key, `unknown action or port '${item.key.text}'`);
-    return lift({ port: part(item.key, scope, (input) => decodePort(input, ports)) }, ({ port }) => outputTo(port));
+    return lift({ port: part(item.key, scope, (input) => decodeOutputPort(input, ports)) }, ({ port }) =>
+      outputTo(port),
+    );
   }
   const need = entry(ACTION_NEEDS, name);
   if (need !== undefined && !NEEDS[need][1](context.facts))
