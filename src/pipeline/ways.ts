@@ -36,7 +36,7 @@ export const WAY_UNITS: Readonly<Record<Way, readonly string[]>> = {
 };
 
 /** Those that give connections to a group. Where a listener lets in only some there is `UNIT_from` for each CIDR, and `UNIT_others`. */
-export const CHOOSING_UNITS: ReadonlySet<string> = new Set(['listener', 'direct']);
+export const CHOOSING_UNITS: ReadonlySet<string> = new Set(['listener', 'fallback', 'direct']);
 
 /** CIDRs of the clients that the listener lets in; undefined = everybody. */
 export function admitted({ allowedCidrs }: Listener, family: Family): readonly string[] | undefined {
@@ -74,9 +74,9 @@ export function wayOf({ loadBalancer, plug, state }: BalancerView, listener: Liv
 }
 
 /** Whether the switch can serve it for a while. It chooses in its own way, but lets nobody in whom the listener would not. */
-function canStandIn({ protocol, allowedCidrs, connectionLimit, defaultPool }: LiveListener): boolean {
+function canStandIn({ protocol, connectionLimit, defaultPool }: LiveListener): boolean {
   const isPlain = protocol === 'TCP' && defaultPool.protocol === 'TCP' && defaultPool.locality !== 'only';
-  return isPlain && allowedCidrs.length === 0 && connectionLimit === -1;
+  return isPlain && connectionLimit === -1;
 }
 
 /**

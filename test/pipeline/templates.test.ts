@@ -51,6 +51,14 @@ const everything = hostView({
     balancerView(direct),
     balancerView(restricted(balancing('some', members(), { vips: ['10.0.0.108', 'fd00::108'] }))),
     balancerView(
+      restricted(
+        balancing('some-outside', members(), {
+          ...{ vips: ['10.0.0.110', 'fd00::110'], placement: 'namespace', untilReady: 'switch' },
+        }),
+      ),
+      { plug: 36, state: 'broken' },
+    ),
+    balancerView(
       restricted(balancing('some-direct', members(), { vips: ['10.0.0.109', 'fd00::109'], returnPath: 'direct' })),
     ),
     balancerView(balancing('owned', members(), { network: red, vips }), { ownerKey: 900 }),

@@ -34,11 +34,15 @@ describe('the way of connections', () => {
     expect(wayOf(view({ placement: 'switch', returnPath: 'direct' }, {}), TCP)).to.equal('direct');
   });
 
+  it('leads to the switch also where a listener lets in only some', () => {
+    const some = { ...TCP, allowedCidrs: ['10.0.0.0/25'] };
+    for (const [, parts, , swi] of states) expect(wayOf(view({ untilReady: 'switch' }, parts), some)).to.equal(swi);
+  });
+
   const others: readonly (readonly [what: string, listener: LiveListener])[] = [
     ['HTTP', { ...TCP, protocol: 'HTTP' }],
     ['a pool that speaks PROXY', { ...TCP, defaultPool: { ...TCP.defaultPool, protocol: 'PROXY' } }],
     ['members of its own host only', { ...TCP, defaultPool: { ...TCP.defaultPool, locality: 'only' } }],
-    ['allowed clients', { ...TCP, allowedCidrs: ['10.0.0.0/25'] }],
     ['a limit of connections', { ...TCP, connectionLimit: 100 }],
   ];
   for (const [what, other] of others) {

@@ -194,11 +194,13 @@ describe('until a balancer is ready', function () {
         listener(81, { protocol: 'HTTP' }, { protocol: 'HTTP' }),
         listener(82, {}, { protocol: 'PROXY' }),
         listener(83, { allowed_cidrs: ['10.0.0.128/25'] }),
+        listener(84, { allowed_cidrs: ['10.0.0.0/25', 'fd00::/64'] }),
       ];
       const vips = ['10.0.0.103', 'fd00::103'];
       await want(balancing('mixed', [], { ...shared, vips, listeners }));
       await goesThrough('switch', vips);
       for (const vip of vips) for (const port of [81, 82, 83]) await isSilent(vip, port);
+      for (const address of vips) expect(await world.vm('c1').names({ address, port: 84 })).to.deep.equal(['s1']);
       await agentBack();
       await goesThrough('sandbox', vips);
       for (const vip of vips) expect(await world.vm('c1').names({ address: vip, port: 81 })).to.deep.equal(['s1']);
