@@ -4,7 +4,15 @@
  * A template is told by what stays the same when its variables are given other values; the rest are its holes.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { type Flow, type FlowTemplate, type Match, parseTemplates, printMatch, TextError } from '../openflow/index.ts';
+import {
+  type Flow,
+  type FlowTemplate,
+  type Masked,
+  type Match,
+  parseTemplates,
+  printMatch,
+  TextError,
+} from '../openflow/index.ts';
 import { TABLES, type TableName } from '../pipeline/tables.ts';
 import { packaged } from '../util/paths.ts';
 
@@ -118,7 +126,7 @@ const KINDS: readonly {
   { sample: (index) => index + 1, print: (raw) => raw },
 ];
 /** From a leaf: a value, or VALUE/MASK. */
-function masked<T>(raw: string, read: (text: string) => T): T | { readonly value: T; readonly mask: T } {
+function masked<T>(raw: string, read: (text: string) => T): T | Masked<T> {
   const [value, mask] = raw.split('/');
   return mask === undefined ? read(value!) : { value: read(value!), mask: read(mask) };
 }
@@ -188,6 +196,6 @@ function leavesOf({ match, instructions }: Flow): ReadonlyMap<string, string> {
   return leaves;
 }
 
-function isMasked(value: unknown): value is { readonly value: unknown; readonly mask: unknown } {
+function isMasked(value: unknown): value is Masked<unknown> {
   return typeof value === 'object' && value !== null && Object.keys(value).join() === 'value,mask';
 }

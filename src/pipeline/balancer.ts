@@ -83,14 +83,9 @@ function vipUnits(balancer: BalancerView, vip: string, common: Variables): reado
   for (const listener of listeners) {
     const { defaultPool, protocolPort: port } = listener;
     const group = { [`group${family}`]: poolGroup(defaultPool.key, family) };
-    const own = { ...variables, ...group, port };
     const cidrs = admitted(listener, family);
     for (const unit of WAY_UNITS[wayOf(balancer, listener)]) {
-      if (cidrs === undefined || !CHOOSING_UNITS.has(unit)) units.push([`${unit}${family}`, own]);
-      else {
-        for (const cidr of cidrs) units.push([`${unit}_from${family}`, { ...own, cidr }]);
-        units.push([`${unit}_others${family}`, own]);
-      }
+      units.push(...wayUnits(unit, { family, cidrs, variables: { ...variables, ...group, port } }));
     }
   }
   const returning = listeners.filter((listener) => mayHairpin(wayOf(balancer, listener)));
@@ -99,6 +94,19 @@ function vipUnits(balancer: BalancerView, vip: string, common: Variables): reado
     units.push([`hairpin${family}`, { ...variables, address, port }]);
   }
   return units;
+}
+
+/** A unit of a way. One that gives connections to a group does so for these clients only. */
+function wayUnits(
+  unit: string,
+  of: { readonly family: Family; readonly cidrs: readonly string[] | undefined; readonly variables: Variables },
+): readonly Unit[] {
+  const { family, cidrs, variables } = of;
+  if (cidrs === undefined || !CHOOSING_UNITS.has(unit)) return [[`${unit}${family}`, variables]];
+  return [
+    ...cidrs.map((cidr): Unit => [`${unit}_from${family}`, { ...variables, cidr }]),
+    [`${unit}_others${family}`, variables],
+  ];
 }
 
 /** What a sandbox sends: to clients as the VIP, to members from the host's own address. */

@@ -50,11 +50,10 @@ function fieldFor(name: string, { nwProto }: Facts) {
 }
 
 /** A port that packets can be sent to: all but two of the names (1.5 §7.2.2.1). */
-function decodeOutputPort(...of: Parameters<typeof decodePort>): number {
-  const port = decodePort(...of);
-  for (const name of ['ANY', 'UNSET'])
-    if (port === RESERVED_PORTS[name])
-      throw new TextError(`nothing can be output to port ${name}`, { token: String(of[0]) });
+function decodeOutputPort(input: Input, ports: ActionContext['ports']): number {
+  const port = decodePort(input, ports);
+  const name = ['ANY', 'UNSET'].find((one) => RESERVED_PORTS[one] === port);
+  if (name !== undefined) throw new TextError(`nothing can be output to port ${name}`, { token: String(input) });
   return port;
 }
 
