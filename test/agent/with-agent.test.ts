@@ -26,7 +26,7 @@ describe('controller with agent', function () {
   });
   after(async () => {
     for (const stop of stops) await stop();
-    if (stateDir !== undefined) await bench.down();
+    await bench.down();
     if (stateDir !== undefined) await rm(stateDir, { recursive: true, force: true });
   });
 
