@@ -1,6 +1,6 @@
 /** Members as servers of HAProxy: what is fixed while one runs, and what may change. */
 import { familyOf } from '../model/addresses.ts';
-import type { Member, Pool } from '../model/types.ts';
+import type { Member, Pool, PoolProtocol } from '../model/types.ts';
 import { type Backend, cookieKey } from './haproxy-backend.ts';
 import { checkKeywords, isMonitored } from './haproxy-checks.ts';
 
@@ -67,9 +67,14 @@ export function serversOf(backend: Backend, isLocal: IsLocal): Server[] {
   });
 }
 
+const PROXY_WORDS: Partial<Record<PoolProtocol, readonly string[]>> = {
+  PROXY: ['send-proxy'],
+  PROXYV2: ['send-proxy-v2'],
+};
+
 /** What every server of the pool has; a change of it needs a reload. */
 export function poolWords(pool: Pool): string[] {
-  const proxy = { TCP: [], HTTP: [], PROXY: ['send-proxy'], PROXYV2: ['send-proxy-v2'] }[pool.protocol];
+  const proxy = PROXY_WORDS[pool.protocol] ?? [];
   const slowStart = pool.slowStartSeconds > 0 ? [`slowstart ${pool.slowStartSeconds}s`] : [];
   return [...checkKeywords(pool), ...proxy, ...slowStart];
 }

@@ -1,5 +1,5 @@
 /** What the numbers in a host's switch stand for, as plain data: the API's answer, and all that this folder works from. */
-import type { Host, Listener, LoadBalancer, Model, Network, Pool } from '../model/types.ts';
+import type { Host, Listener, ListenerProtocol, LoadBalancer, Model, Network, Pool } from '../model/types.ts';
 import { balancerMac, probeMac, sandboxMac, vipMac } from '../model/vip-mac.ts';
 import { poolGroup, zonesOf } from '../pipeline/ids.ts';
 
@@ -56,7 +56,7 @@ export interface PoolFacts {
 
 export interface ListenerFacts {
   readonly name: string;
-  readonly protocol: string;
+  readonly protocol: ListenerProtocol;
   readonly protocol_port: number;
   readonly admin_state_up: boolean;
   readonly allowed_cidrs: readonly string[];

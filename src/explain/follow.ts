@@ -55,7 +55,7 @@ export async function follow(appctl: Appctl, { bridge, flow, state, connection }
     const on = nexts[cut]!;
     passes.push(...traced.slice(0, cut));
     known = on;
-    words = ['ofproto/trace-packet-out', bridge, on.flow, ...next, `resubmit(,${traced[cut]!.table ?? 0})`];
+    words = ['ofproto/trace-packet-out', bridge, readable(on.flow), ...next, `resubmit(,${traced[cut]!.table ?? 0})`];
   }
   return { raw: raw.join('\n'), passes };
 }
@@ -83,6 +83,11 @@ function onward(pass: FollowedPass, connection: Connection | undefined, state: P
     return { flow: `${withoutRecirculation(flow)},dp_hash=${port + 1}`, translated, assumedHash: true };
   }
   return undefined;
+}
+
+/** A flow as OVS prints it, as OVS reads it: ports of SCTP have but one name there. */
+function readable(flow: string): string {
+  return /\bsctp6?\b/.test(flow) ? flow.replaceAll(/\btp_(?=src=|dst=)/g, 'sctp_') : flow;
 }
 
 function withoutRecirculation(flow: string): string {

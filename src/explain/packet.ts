@@ -8,6 +8,7 @@ import {
   familyOf,
   parseCidr,
 } from '../model/addresses.ts';
+import { transportOf } from '../model/transport.ts';
 import { ExplainError } from './errors.ts';
 import type { Facts, LoadBalancerFacts, MemberFacts, NetworkFacts, VmFacts } from './facts.ts';
 import { endpoint, memberWords } from './names.ts';
@@ -69,9 +70,13 @@ export function situationOf(facts: Facts, wish: PacketWish): Situation {
   }
   const { to } = wish;
   const loadBalancer = facts.load_balancers.find((lb) => lb.network === network.name && lb.vips.includes(to));
-  const listener = loadBalancer?.listeners.find(({ protocol_port: port }) => port === (wish.port ?? port));
+  const listener = loadBalancer?.listeners.find(
+    ({ protocol, protocol_port: port }) =>
+      port === (wish.port ?? port) && transportOf(protocol) === (wish.protocol ?? transportOf(protocol)),
+  );
   const protocol =
-    wish.protocol ?? (listener === undefined && wish.port === undefined ? 'icmp' : transport(listener?.protocol));
+    wish.protocol ??
+    (listener === undefined ? (wish.port === undefined ? 'icmp' : 'tcp') : transportOf(listener.protocol));
   if (protocol === 'arp' && familyOf(to) === 6) throw new ExplainError(`${to} is looked for by nd, not arp`);
   if (protocol === 'nd' && familyOf(to) === 4) throw new ExplainError(`${to} is looked for by arp, not nd`);
   const hasPorts = protocol === 'tcp' || protocol === 'udp' || protocol === 'sctp';
@@ -93,12 +98,6 @@ function findVm({ vms, host }: Facts, wanted: string): VmFacts {
   const vm = found.find((one) => one.host === host.name) ?? found[0];
   if (vm === undefined) throw new ExplainError(`no host has a VM '${wanted}': hostlb vm list shows them`);
   return vm;
-}
-
-/** What a listener's protocol is on the wire. */
-function transport(protocol: string | undefined): PacketProtocol {
-  const lower = protocol?.toLowerCase();
-  return lower === 'udp' || lower === 'sctp' ? lower : 'tcp';
 }
 
 function assumedSource({ subnets, name }: NetworkFacts, to: string, assumed: string[]): string {
@@ -163,7 +162,8 @@ function ipWords(protocol: PacketProtocol, source: Endpoint, target: Endpoint, s
       ? ['icmp', ...words, `icmp_type=${type}`, 'icmp_code=0']
       : ['icmp6', ...words, `icmpv6_type=${type}`, 'icmpv6_code=0'];
   }
-  const ports = [`tp_src=${source.port}`, `tp_dst=${target.port}`];
+  // `tp_src` would do for TCP and UDP only.
+  const ports = [`${protocol}_src=${source.port}`, `${protocol}_dst=${target.port}`];
   const flags = protocol === 'tcp' ? [`tcp_flags=${TCP_FLAGS[state]}`] : [];
   return [family === 4 ? protocol : `${protocol}6`, ...words, ...ports, ...flags];
 }
@@ -211,8 +211,10 @@ export function packetBack(situation: Situation, member: MemberFacts | undefined
 }
 
 /** Members of the listener that the packet is for, of its family. */
-export function membersFor({ loadBalancer, target }: Situation): readonly MemberFacts[] {
-  const listener = loadBalancer?.listeners.find(({ protocol_port: port }) => port === target.port);
+export function membersFor({ loadBalancer, target, protocol }: Situation): readonly MemberFacts[] {
+  const listener = loadBalancer?.listeners.find(
+    (one) => one.protocol_port === target.port && transportOf(one.protocol) === protocol,
+  );
   const pool = loadBalancer?.pools.find(({ key }) => key === listener?.pool);
   const family: Family = familyOf(target.address);
   return pool?.members.filter(({ address }) => familyOf(address) === family) ?? [];

@@ -1,5 +1,7 @@
 /** Why a packet does not get where its sender wanted it: what of the model stands against it, in the order of its way. */
+
 import { cidrContains, familyOf } from '../model/addresses.ts';
+import { TRANSPORTS, type Transport, transportOf } from '../model/transport.ts';
 import type { ListenerFacts, LoadBalancerFacts, MemberFacts, VmFacts } from './facts.ts';
 import type { FollowedPass } from './follow.ts';
 import { memberWords, type Names } from './names.ts';
@@ -24,6 +26,7 @@ interface Want {
   readonly target: string;
   /** Of a packet with ports. */
   readonly port: number | undefined;
+  readonly transport: Transport | undefined;
   readonly isLookup: boolean;
 }
 
@@ -56,6 +59,7 @@ function wantOf({ flow }: FollowedPass, names: Names, state: PacketState): Want 
     loadBalancer: names.facts.load_balancers.find(isVip),
     // A reply goes to the port that it is an answer to.
     port: port === '' || state === 'reply' ? undefined : Number(port),
+    transport: TRANSPORTS.find((one) => fields.has(one) || fields.has(`${one}6`)),
     isLookup: fields.has('arp') || fields.has('nd_target'),
   };
 }
@@ -87,11 +91,12 @@ function missing(want: Want, names: Names): readonly string[] {
   return reasons;
 }
 
-function aboutListener({ source, target }: Want, lb: LoadBalancerFacts, port: number): readonly string[] {
-  const listener = lb.listeners.find(({ protocol_port: one }) => one === port);
+function aboutListener({ source, target, transport }: Want, lb: LoadBalancerFacts, port: number): readonly string[] {
+  const isMeant = (one: ListenerFacts) => one.protocol_port === port && transportOf(one.protocol) === transport;
+  const listener = lb.listeners.find(isMeant);
   if (listener === undefined) {
-    const ports = lb.listeners.map(({ protocol_port: one }) => one).join(', ');
-    return [`${lb.name} has no listener on port ${port}${ports === '' ? '' : `, only on ${ports}`}`];
+    const others = lb.listeners.map((one) => `${transportOf(one.protocol)} ${one.protocol_port}`).join(', ');
+    return [`${lb.name} has no listener on ${transport} ${port}${others === '' ? '' : `, only on ${others}`}`];
   }
   const reasons: string[] = [];
   const name = listener.name === '' ? `on port ${port}` : listener.name;

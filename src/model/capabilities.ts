@@ -69,8 +69,8 @@ const PROXY = {
 
 export const CAPABILITIES: Readonly<Record<Placement, Capabilities>> = {
   switch: {
-    protocol: ['TCP'],
-    poolProtocol: ['TCP'],
+    protocol: ['TCP', 'UDP', 'SCTP'],
+    poolProtocol: ['TCP', 'UDP', 'SCTP'],
     lb_algorithm: ['SOURCE_IP_PORT', 'SOURCE_IP'],
     locality: ['none'],
     session_persistence: [],

@@ -10,10 +10,10 @@ export const PLACEMENTS = ['switch', 'namespace', 'container', 'vm'] as const;
 /** Where the balancers of a load balancer live. In the Octavia API: its provider. */
 export type Placement = (typeof PLACEMENTS)[number];
 
-export const LISTENER_PROTOCOLS = ['TCP', 'HTTP'] as const;
+export const LISTENER_PROTOCOLS = ['TCP', 'UDP', 'SCTP', 'HTTP'] as const;
 export type ListenerProtocol = (typeof LISTENER_PROTOCOLS)[number];
 
-export const POOL_PROTOCOLS = ['TCP', 'HTTP', 'PROXY', 'PROXYV2'] as const;
+export const POOL_PROTOCOLS = ['TCP', 'UDP', 'SCTP', 'HTTP', 'PROXY', 'PROXYV2'] as const;
 /** What members are spoken to with; `PROXY` and `PROXYV2` put the client's address before what a listener of any protocol forwards. */
 export type PoolProtocol = (typeof POOL_PROTOCOLS)[number];
 

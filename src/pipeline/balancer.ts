@@ -1,10 +1,11 @@
 /** What a load balancer's balancer contributes to its host's switch. Pure. */
 import { type Family, familyOf } from '../model/addresses.ts';
 import { sandboxAddresses } from '../model/sandbox.ts';
+import { transportOf } from '../model/transport.ts';
 import type { LoadBalancer, Member, Pool } from '../model/types.ts';
 import { balancerMac, sandboxMac, vipMac } from '../model/vip-mac.ts';
 import { GROUP_TYPE } from '../openflow/index.ts';
-import { type Contribution, contribution, type Unit } from './contribution.ts';
+import { type Contribution, contribution, type Service, type Unit, unitOf } from './contribution.ts';
 import { clientsGroup, poolGroup, zonesOf } from './ids.ts';
 import type { Group } from './items.ts';
 import { slotTable } from './slots.ts';
@@ -16,6 +17,7 @@ import {
   answersLookups,
   CHOOSING_UNITS,
   isChosenHere,
+  isTracked,
   type LiveListener,
   liveListeners,
   mayHairpin,
@@ -69,7 +71,7 @@ function choosing(balancer: BalancerView): ReadonlyMap<Pool, Way> {
 
 function memberUnits(pool: Pool, family: Family, common: Variables): readonly Unit[] {
   return membersOf(pool, family).map(({ key, address, protocolPort: port }) => [
-    `member${family}`,
+    unitOf('member', family, transportOf(pool.protocol)),
     { ...common, member: key, address, port },
   ]);
 }
@@ -84,14 +86,16 @@ function vipUnits(balancer: BalancerView, vip: string, common: Variables): reado
     const { defaultPool, protocolPort: port } = listener;
     const group = { [`group${family}`]: poolGroup(defaultPool.key, family) };
     const cidrs = admitted(listener, family);
+    const name = (unit: string) => unitOf(unit, family, transportOf(listener.protocol));
     for (const unit of WAY_UNITS[wayOf(balancer, listener)]) {
-      units.push(...wayUnits(unit, { family, cidrs, variables: { ...variables, ...group, port } }));
+      units.push(...wayUnits(unit, { name, cidrs, variables: { ...variables, ...group, port } }));
     }
   }
+  if (listeners.some((listener) => isTracked(wayOf(balancer, listener)))) units.push([`fragments${family}`, variables]);
   const returning = listeners.filter((listener) => mayHairpin(wayOf(balancer, listener)));
   if (returning.length > 0) units.push([`hairpin_vip${family}`, variables]);
-  for (const [address, port] of distinctServices(returning, family)) {
-    units.push([`hairpin${family}`, { ...variables, address, port }]);
+  for (const { address, port, transport } of distinctServices(returning, family)) {
+    units.push([unitOf('hairpin', family, transport), { ...variables, address, port }]);
   }
   return units;
 }
@@ -99,13 +103,17 @@ function vipUnits(balancer: BalancerView, vip: string, common: Variables): reado
 /** A unit of a way. One that gives connections to a group does so for these clients only. */
 function wayUnits(
   unit: string,
-  of: { readonly family: Family; readonly cidrs: readonly string[] | undefined; readonly variables: Variables },
+  of: {
+    readonly name: (unit: string) => string;
+    readonly cidrs: readonly string[] | undefined;
+    readonly variables: Variables;
+  },
 ): readonly Unit[] {
-  const { family, cidrs, variables } = of;
-  if (cidrs === undefined || !CHOOSING_UNITS.has(unit)) return [[`${unit}${family}`, variables]];
+  const { name, cidrs, variables } = of;
+  if (cidrs === undefined || !CHOOSING_UNITS.has(unit)) return [[name(unit), variables]];
   return [
-    ...cidrs.map((cidr): Unit => [`${unit}_from${family}`, { ...variables, cidr }]),
-    [`${unit}_others${family}`, variables],
+    ...cidrs.map((cidr): Unit => [name(`${unit}_from`), { ...variables, cidr }]),
+    [name(`${unit}_others`), variables],
   ];
 }
 
@@ -137,15 +145,13 @@ function membersOf(pool: Pool, family: Family): readonly Member[] {
   return pool.members.filter((member) => familyOf(member.address) === family);
 }
 
-/** Address and port of every member of these listeners, each pair once. */
-function distinctServices(
-  listeners: readonly LiveListener[],
-  family: Family,
-): Iterable<readonly [address: string, port: number]> {
-  const services = new Map<string, readonly [string, number]>();
-  for (const { defaultPool } of listeners) {
-    for (const { address, protocolPort } of membersOf(defaultPool, family)) {
-      services.set(`${address} ${protocolPort}`, [address, protocolPort]);
+/** Where members of these listeners answer from, each once. */
+function distinctServices(listeners: readonly LiveListener[], family: Family): Iterable<Service> {
+  const services = new Map<string, Service>();
+  for (const { protocol, defaultPool } of listeners) {
+    const transport = transportOf(protocol);
+    for (const { address, protocolPort: port } of membersOf(defaultPool, family)) {
+      services.set(`${address} ${transport} ${port}`, { address, port, transport });
     }
   }
   return services.values();
@@ -184,13 +190,15 @@ function usable(pool: Pool, family: Family, { isReachable }: Surroundings): read
  * same, at the cost of one lookup for each of their values.
  */
 function selectionOf(
-  { algorithm, sessionPersistence }: Pool,
+  { algorithm, protocol, sessionPersistence }: Pool,
   { family, way }: { readonly family: Family; readonly way: Way },
 ): Pick<Group, 'selectionMethod' | 'selectionParam' | 'selectionFields'> {
   const bySource = algorithm === 'SOURCE_IP' || sessionPersistence?.type === 'SOURCE_IP';
   if (!bySource && way !== 'direct') return { selectionMethod: 'dp_hash', selectionParam: 0n, selectionFields: {} };
   const source = family === 4 ? { ip_src: 0xffff_ffff } : { ipv6_src: (1n << 128n) - 1n };
-  const fields = bySource ? source : { ...source, tcp_src: PORTS_APART, tcp_dst: 0xffff };
+  const transport = transportOf(protocol);
+  const ports = { [`${transport}_src`]: PORTS_APART, [`${transport}_dst`]: 0xffff };
+  const fields = bySource ? source : { ...source, ...ports };
   return { selectionMethod: 'hash', selectionParam: 0n, selectionFields: fields };
 }
 

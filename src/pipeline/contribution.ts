@@ -1,3 +1,5 @@
+import type { Family } from '../model/addresses.ts';
+import { TRANSPORTS, type Transport } from '../model/transport.ts';
 import { type Flow, GROUP_TYPE } from '../openflow/index.ts';
 import { type CookieKind, cookieOf } from './ids.ts';
 import type { Group } from './items.ts';
@@ -9,8 +11,20 @@ export interface Contribution {
   readonly groups: readonly Group[];
 }
 
+/** Address and port of members, from which replies come. */
+export interface Service {
+  readonly address: string;
+  readonly port: number;
+  readonly transport: Transport;
+}
+
 /** A unit of flows/ that an object uses, with its variables. */
 export type Unit = readonly [unit: string, variables: Variables];
+
+/** Name of a unit that there is for each family and transport. */
+export function unitOf(name: string, family: Family, transport: Transport): string {
+  return transport === TRANSPORTS[0] ? `${name}${family}` : `${name}${family}/${transport}`;
+}
 
 /** Fills in the templates; every flow gets the object's cookie. */
 export function contribution(

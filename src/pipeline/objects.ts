@@ -2,7 +2,7 @@
 import { familyOf } from '../model/addresses.ts';
 import type { Network } from '../model/types.ts';
 import { balancerMac, probeMac } from '../model/vip-mac.ts';
-import { type Contribution, contribution, floodGroup, type Unit } from './contribution.ts';
+import { type Contribution, contribution, floodGroup, type Service, type Unit, unitOf } from './contribution.ts';
 import { clientsGroup, zonesOf } from './ids.ts';
 import type { PortView, UplinkView } from './view.ts';
 
@@ -67,8 +67,7 @@ export function neighbourContribution(
 }
 
 /** A member's address and port, from which replies come. */
-export function serviceContribution(network: Network, address: string, port: number): Contribution {
-  return contribution('service', network.key, [
-    [`service${familyOf(address)}`, { network: network.key, address, port }],
-  ]);
+export function serviceContribution(network: Network, { address, port, transport }: Service): Contribution {
+  const unit = unitOf('service', familyOf(address), transport);
+  return contribution('service', network.key, [[unit, { network: network.key, address, port }]]);
 }

@@ -1,4 +1,5 @@
 /** Which objects contribute to a host's switch, and what each of them depends on. */
+import { type Transport, transportOf } from '../model/transport.ts';
 import type { LoadBalancer, Member, Network } from '../model/types.ts';
 import { balancerContribution } from './balancer.ts';
 import type { Contribution } from './contribution.ts';
@@ -132,7 +133,7 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes }: { r
         else if (!tracked && plug === undefined) continue;
         for (const member of listener.defaultPool.members) {
           for (const address of addressesOf(member)) addNeighbour(objects, network, address, mac(address), sandboxes);
-          if (tracked) addService(objects, network, member);
+          if (tracked) addService(objects, network, { member, transport: transportOf(listener.protocol) });
         }
       }
       return objects.values();
@@ -153,13 +154,15 @@ function planResidents(loadBalancer: LoadBalancer, residents: readonly ResidentV
         const { address, protocolPort } = member;
         const listeners = liveListeners(loadBalancer).filter((one) => one.defaultPool.members.includes(member));
         for (const front of frontsOf(loadBalancer, member, listeners)) {
-          const id = `resident ${network.key} ${mac} ${front.vip} ${front.port}`;
+          const { vip, port, transport } = front;
+          const id = `resident ${network.key} ${mac} ${vip} ${transport} ${port}`;
           // Only the MAC tells for whom a frame is: of several members behind one, the first has them all.
           if (objects.has(id)) continue;
           const dependencies = [key, ofport, address, protocolPort];
           objects.set(id, { id, dependencies, compute: () => residentContribution(resident, front) });
-          const replyId = `resident_reply ${network.key} ${address} ${protocolPort} ${ofport}`;
-          objects.set(replyId, { id: replyId, dependencies: [], compute: () => residentReplyContribution(resident) });
+          const replyId = `resident_reply ${network.key} ${address} ${transport} ${protocolPort} ${ofport}`;
+          const compute = () => residentReplyContribution(resident, transport);
+          objects.set(replyId, { id: replyId, dependencies: [], compute });
         }
       }
       return objects.values();
@@ -209,13 +212,20 @@ function addDirect(
     const compute = () => directMemberContribution(loadBalancer, member.key, mac);
     objects.set(id, { id, dependencies: [key, mac], compute });
     for (const front of fronts) {
-      const id = `direct_source ${network.key} ${mac} ${front.vip} ${front.port}`;
+      const id = `direct_source ${network.key} ${mac} ${front.vip} ${front.transport} ${front.port}`;
       objects.set(id, { id, dependencies: [key], compute: () => directSourceContribution(loadBalancer, mac, front) });
     }
   }
 }
 
-function addService(objects: Map<string, Planned>, network: Network, { address, protocolPort: port }: Member): void {
-  const id = `service ${network.key} ${address} ${port}`;
-  objects.set(id, { id, dependencies: [], compute: () => serviceContribution(network, address, port) });
+function addService(
+  objects: Map<string, Planned>,
+  network: Network,
+  of: { readonly member: Member; readonly transport: Transport },
+): void {
+  const { member, transport } = of;
+  const { address, protocolPort: port } = member;
+  const id = `service ${network.key} ${address} ${transport} ${port}`;
+  const compute = () => serviceContribution(network, { address, port, transport });
+  objects.set(id, { id, dependencies: [], compute });
 }

@@ -93,9 +93,8 @@ describe('listeners of HAProxy', function () {
     expect(told(untold)).to.deep.equal([undefined, undefined, undefined]);
   });
 
-  const HEADERS: Readonly<Record<PoolProtocol, (clientPort: number) => string>> = {
+  const HEADERS: Readonly<Record<Exclude<PoolProtocol, 'UDP' | 'SCTP' | 'HTTP'>, (clientPort: number) => string>> = {
     TCP: () => '',
-    HTTP: () => '',
     PROXY: (clientPort) => `PROXY TCP4 127.0.7.7 127.0.0.1 ${clientPort} ${port}\r\n`,
     PROXYV2: (clientPort) =>
       Buffer.concat([

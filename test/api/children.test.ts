@@ -127,9 +127,9 @@ describe('API: listeners, pools and members', () => {
           "Provider 'switch' does not support a requested option: protocol HTTP (namespace, container, vm do)",
         ],
         [
-          { ...good, protocol: 'UDP' },
+          { ...good, protocol: 'PROMETHEUS' },
           501,
-          "Provider 'switch' does not support a requested option: protocol UDP (no placement does)",
+          "Provider 'switch' does not support a requested option: protocol PROMETHEUS (no placement does)",
         ],
         [
           { ...good, protocol_port: 65536 },

@@ -188,7 +188,7 @@ describe('traces of a real switch', function () {
   });
 
   const drops: readonly [what: string, from: string, to: string, port: number, table: string, reason: RegExp][] = [
-    ['no listener on the port', 'c1', VIP4, 81, 'service', /no listener on port 81, only on 80/],
+    ['no listener on the port', 'c1', VIP4, 81, 'service', /no listener on tcp 81, only on tcp 80/],
     ['an owner that it is not for', 'o1', VIP4, 80, 'scope', /others.*mine/],
     ['members that nobody has found', 'c1', '10.0.0.103', 80, 'select', /lost-1.* no known MAC/],
   ];

@@ -229,7 +229,8 @@ describe('rules of pools outside the switch', () => {
     ['locality factor 0', 'invalid', "locality_factor. Value: '0'", { localityFactor: 0 }],
     ['locality factor 257', 'invalid', "locality_factor. Value: '257'", { localityFactor: 257 }],
     ['a slow start beyond', 'invalid', 'Value should be lower or equal to 3600', { slowStartSeconds: 3601 }],
-    ['an unknown protocol', 'invalid', 'protocol', { protocol: 'UDP' as 'TCP' }],
+    ['an unknown protocol', 'invalid', 'protocol', { protocol: 'DCCP' as 'TCP' }],
+    ['a protocol of the switch', 'unsupported', 'protocol UDP (switch does)', { protocol: 'UDP' }],
   ];
   for (const [why, code, message, spec] of refused) {
     it(`refuses ${why}`, () => expectModelError(() => draftPool(spec), { code, message }));

@@ -181,8 +181,8 @@ describe('whole load balancers', () => {
     [
       'an unknown protocol',
       'invalid',
-      "protocol. Value: 'UDP'. Value should be one of: TCP",
-      { listeners: [{ protocol: 'UDP' as ListenerProtocol, protocolPort: 1 }] },
+      "protocol. Value: 'DCCP'. Value should be one of: TCP",
+      { listeners: [{ protocol: 'DCCP' as ListenerProtocol, protocolPort: 1 }] },
     ],
   ];
   for (const [why, code, message, change] of refused) {

@@ -37,6 +37,32 @@ const restricted = (of: LoadBalancer): LoadBalancer => ({
   listeners: of.listeners.map((one) => ({ ...one, allowedCidrs: ['10.0.0.0/25', '10.0.0.64/26', 'fd00::/64'] })),
 });
 
+/** The same over another transport. */
+const carried = (of: LoadBalancer, protocol: 'UDP' | 'SCTP'): LoadBalancer => {
+  const listeners = of.listeners.map((one) => ({
+    ...{ ...one, protocol },
+    defaultPool: one.defaultPool && { ...one.defaultPool, protocol },
+  }));
+  return { ...of, listeners, pools: listeners.map(({ defaultPool }) => defaultPool!) };
+};
+const DATAGRAMS = ['UDP', 'SCTP'] as const;
+const datagrams = DATAGRAMS.flatMap((protocol, i) =>
+  [{}, { returnPath: 'direct' } as const].flatMap((attributes, j) => {
+    const one = (number: number) =>
+      carried(
+        balancing(`${protocol}-${number}`, members(), {
+          ...{ vips: [`10.0.0.${number}`, `fd00::${number}`] },
+          ...attributes,
+        }),
+        protocol,
+      );
+    const number = 120 + 10 * i + 2 * j;
+    return [one(number), restricted(one(number + 1))];
+  }),
+);
+const resident = (loadBalancer: LoadBalancer) =>
+  loadBalancer.pools[0]!.members.map((member) => ({ loadBalancer, member, mac: macOf(1), ofport: 1 }));
+
 /** A host on which everything that the pipeline knows happens at once. */
 const everything = hostView({
   ports: [portView(1), portView(2, { ownerKey: 900, network: red })],
@@ -45,10 +71,11 @@ const everything = hostView({
     { ofport: 10, tag: 7 },
   ],
   strays: [39],
-  residents: direct.pools[0]!.members.map((member) => ({ loadBalancer: direct, member, mac: macOf(1), ofport: 1 })),
+  residents: [direct, ...datagrams.filter(({ returnPath }) => returnPath === 'direct')].flatMap(resident),
   balancers: [
     balancerView(balancing('in', members(), { vips })),
     balancerView(direct),
+    ...datagrams.map((one) => balancerView(one)),
     balancerView(restricted(balancing('some', members(), { vips: ['10.0.0.108', 'fd00::108'] }))),
     balancerView(
       restricted(
@@ -89,8 +116,9 @@ const templates = readdirSync(packaged('flows'))
 /** Something of the right kind for a variable. */
 function sample(variable: string, unit: string): string | number {
   if (/mac$/.test(variable)) return macOf(1);
-  if (variable === 'cidr') return unit.endsWith('6') ? 'fd00::/64' : '10.0.0.0/24';
-  if (/^(vip|address|source)$/.test(variable)) return unit.endsWith('6') ? 'fd00::1' : '10.0.0.1';
+  const isIpv6 = /6(\/\w+)?$/.test(unit);
+  if (variable === 'cidr') return isIpv6 ? 'fd00::/64' : '10.0.0.0/24';
+  if (/^(vip|address|source)$/.test(variable)) return isIpv6 ? 'fd00::1' : '10.0.0.1';
   return 1;
 }
 

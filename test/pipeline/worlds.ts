@@ -40,8 +40,15 @@ function variants(
     const changed = { ...whole, ...over };
     return { ...base, pools: [changed], listeners: ports.map((one) => ({ ...one, defaultPool: changed })) };
   };
+  /** A listener of each, on one port, over members of one port. Only the switch has them. */
+  const protocols = base.placement === 'switch' ? (['UDP', 'SCTP'] as const) : [];
+  const datagrams = protocols.map((protocol) => {
+    const defaultPool = { ...pool(`${name}-${protocol}`, members), protocol };
+    return { ...listener(80, defaultPool), protocol, id: `${name}-${protocol}` };
+  });
   return [
     base,
+    { ...base, pools: [whole, ...datagrams.map((one) => one.defaultPool!)], listeners: [http, ...datagrams] },
     withPool({}, [http, https]),
     withPool({ members: members.slice(1, 4) }),
     withPool({ members: members.slice(3), algorithm: 'SOURCE_IP_PORT' }),
@@ -90,7 +97,7 @@ const uplink: fc.Arbitrary<Omit<UplinkView, 'ofport'> | undefined> = fc.option(
 );
 const balancer = fc.option(
   fc.record({
-    variant: fc.nat(11),
+    variant: fc.nat(12),
     /** Whether a load balancer with direct return has clients here, too. */
     here: fc.boolean(),
     ownerKey,

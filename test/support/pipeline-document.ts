@@ -56,15 +56,17 @@ function isAlike({ flow: a }: FlowLine, { flow: b }: FlowLine): boolean {
   return first !== undefined && first.template === second?.template;
 }
 
+const IPV6 = /6(?=\/|$)/;
+
 /** Whether it is a flow of IPv6 whose unit has as many flows of IPv4 in this table. */
 function isTwin({ flow }: FlowLine, all: readonly FlowLine[]): boolean {
   const unit = recognise(flow)?.unit ?? '';
-  if (!unit.endsWith('6')) return false;
+  if (!IPV6.test(unit)) return false;
   const count = (wanted: string) =>
     new Set(
       all.flatMap((line) => [recognise(line.flow)].flatMap((found) => (found?.unit === wanted ? [found.words] : []))),
     ).size;
-  return count(unit) === count(unit.replace(/6$/, '4'));
+  return count(unit) === count(unit.replace(IPV6, '4'));
 }
 
 /** What of the document is the same in every lab: ids, MACs that follow from them, and numbers of ports are not. Order within a table neither. */

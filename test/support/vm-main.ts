@@ -7,6 +7,7 @@ import { get, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Answered, Commands, Endpoint, Failure, LoadResult } from './vm.ts';
+import { answerDatagrams, askDatagrams } from './vm-datagrams.ts';
 import { digestFrom, digestOf, Servers, write } from './vm-server.ts';
 
 const [ownName = ''] = process.argv.slice(2);
@@ -177,6 +178,10 @@ const handlers: { readonly [K in keyof Commands]: (input: Commands[K]['input']) 
   async health(input) {
     health = input;
   },
+  async serveDatagrams({ port }) {
+    await answerDatagrams(ownName, port);
+  },
+  datagrams: askDatagrams,
   request: ask,
   fetch: fetchMany,
   transfer,

@@ -64,6 +64,13 @@ interface Command<I, O> {
 export interface Commands {
   /** An HTTP server: see Servers of vm-server.ts. */
   readonly serve: Command<ServeOptions, void>;
+  /** A UDP server, which answers `NAME CLIENT:PORT SIZE`. */
+  readonly serveDatagrams: Command<{ readonly port: number }, void>;
+  /** Datagrams from one port, each after the answer to the one before: the answers, or `error REASON`. */
+  readonly datagrams: Command<
+    Endpoint & { readonly count?: number; readonly bytes?: number; readonly timeoutMs?: number },
+    string[]
+  >;
   /** It is no more, as if its process had died. */
   readonly cease: Command<{ readonly port: number }, void>;
   /** What `/health` answers from now on; to clients with these addresses, or to all. */

@@ -116,7 +116,7 @@ describe('hostlb trace', function () {
   it('drops, with their reasons', async () => {
     const port = await fromC1(`--to ${VIP4}:81`);
     expect(port.outcome.kind).to.equal('dropped');
-    expect(port.reasons.join()).to.match(/no listener on port 81/);
+    expect(port.reasons.join()).to.match(/no listener on tcp 81/);
     const owner = await trace(`h1 --from o1 --to ${VIP4}:80`);
     expect(owner.outcome.kind).to.equal('dropped');
     expect(owner.reasons.join()).to.match(/others.*mine/);

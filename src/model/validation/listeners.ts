@@ -5,6 +5,7 @@ import type { ListenerAttributes, ListenerDraft, PoolDraft } from '../drafts.ts'
 import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { ListenerPatch, ListenerSpec, PoolSpec } from '../specs.ts';
+import { transportOf } from '../transport.ts';
 import type {
   InsertHeader,
   Listener,
@@ -25,6 +26,8 @@ type Endpoint = Pick<Listener, 'protocol' | 'protocolPort'>;
 /** Which pools a listener can use. */
 const POOL_PROTOCOLS_OF: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]>> = {
   TCP: ['TCP', 'PROXY', 'PROXYV2'],
+  UDP: ['UDP'],
+  SCTP: ['SCTP'],
   HTTP: ['HTTP', 'PROXY', 'PROXYV2'],
 };
 
@@ -76,12 +79,14 @@ export function requireMatch(listener: Pick<Listener, 'protocol'>, pool: Pick<Po
   );
 }
 
-/** Throws ModelError('conflict') when one of `others` has the same port: all protocols of listeners run over TCP. */
+/** Throws ModelError('conflict') when one of `others` has the same port of the same transport. */
 export function requireFreePort(endpoint: Endpoint, others: readonly Endpoint[]): void {
-  if (others.some((other) => other.protocolPort === endpoint.protocolPort)) {
+  const { protocolPort } = endpoint;
+  const transport = transportOf(endpoint.protocol);
+  if (others.some((other) => other.protocolPort === protocolPort && transportOf(other.protocol) === transport)) {
     throw new ModelError(
       'conflict',
-      `Another Listener on this Load Balancer is already using protocol ${endpoint.protocol} and protocol_port ${endpoint.protocolPort}`,
+      `Another Listener on this Load Balancer is already using protocol ${endpoint.protocol} and protocol_port ${protocolPort}`,
     );
   }
 }

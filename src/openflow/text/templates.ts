@@ -1,4 +1,7 @@
-/** Flow templates: ovs-ofctl syntax with `${variables}`, in units that `#@ name` lines open. */
+/**
+ * Flow templates: ovs-ofctl syntax with `${variables}`, in units that `#@ name` lines open. A unit `#@ name tcp|udp|sctp` is
+ * written for the first of these words and is several: `name`, and `name/udp` and `name/sctp` with that word in its place.
+ */
 import { TextError } from './errors.ts';
 import type { Flow } from './flow.ts';
 import { flowPart, type ParseOptions } from './flow-parse.ts';
@@ -27,23 +30,40 @@ export interface TemplatesOptions extends ParseOptions {
   readonly file: string;
 }
 
-/** Parses a file of templates. `#` begins a comment line, `#@ name` a unit. Throws TextError. */
+/** Parses a file of templates. `#` begins a comment line, `#@ name` or `#@ name WORD|WORD…` a unit. Throws TextError. */
 export function parseTemplates(text: string, { file, ...options }: TemplatesOptions): readonly FlowTemplate[] {
   const templates: FlowTemplate[] = [];
-  let unit: string | undefined;
+  let units: readonly NamedUnit[] | undefined;
   for (const [index, raw] of text.split('\n').entries()) {
     const place = { file, line: index + 1 };
     const line = raw.trim();
     const opened = /^#@\s*(.*)$/.exec(line);
     if (opened !== null) {
-      unit = opened[1]!.trim();
-      if (!/^[\w-]+$/.test(unit)) throw new TextError(`expected a unit name after '#@', not '${unit}'`, place);
+      units = unitsOf(opened[1]!.trim(), place);
     } else if (line !== '' && !line.startsWith('#')) {
-      if (unit === undefined) throw new TextError("a flow before the first '#@ unit' line", place);
-      templates.push(template(raw, { unit, place, options }));
+      if (units === undefined) throw new TextError("a flow before the first '#@ unit' line", place);
+      for (const { unit, rewrite } of units) templates.push(template(rewrite(raw), { unit, place, options }));
     }
   }
   return templates;
+}
+
+interface NamedUnit {
+  readonly unit: string;
+  /** Puts its word into a line. */
+  rewrite(line: string): string;
+}
+
+function unitsOf(heading: string, place: TemplateInit['place']): readonly NamedUnit[] {
+  const [, name, words] = /^([\w-]+)(?:\s+(\w+(?:\|\w+)+))?$/.exec(heading) ?? [];
+  if (name === undefined) throw new TextError(`expected a unit name after '#@', not '${heading}'`, place);
+  const [first, ...others] = words?.split('|') ?? [];
+  // `tcp6` is the word with a family; `tcp_flags` is another word.
+  const pattern = new RegExp(`\\b${first}(?=6?\\b)`, 'g');
+  return [
+    { unit: name, rewrite: (line) => line },
+    ...others.map((word) => ({ unit: `${name}/${word}`, rewrite: (line: string) => line.replace(pattern, word) })),
+  ];
 }
 
 interface TemplateInit {

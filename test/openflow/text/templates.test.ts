@@ -29,6 +29,14 @@ describe('flow templates', () => {
     ]);
   });
 
+  it('are several where a unit names words, each with its word', () => {
+    const [tcp, udp, other] = parse('#@ unit6 tcp|udp|sctp\ntcp6,tp_dst=${x} actions=drop');
+    expect([tcp, udp, other].map((template) => template?.unit)).to.deep.equal(['unit6', 'unit6/udp', 'unit6/sctp']);
+    expect(udp!.instantiate({ x: 53 })).to.deep.equal(parseFlow('udp6,tp_dst=53 actions=drop'));
+    expect(tcp!.instantiate({ x: 53 })).to.deep.equal(parseFlow('tcp6,tp_dst=53 actions=drop'));
+    expect(errorOf(() => parse('#@ unit tcp|\n')).message).to.match(/expected a unit name/);
+  });
+
   it('name their variables once, in order', () => {
     expect(one('reg0=${b},reg1=${a},reg2=${b} actions=output:${c}').variables).to.deep.equal(['b', 'a', 'c']);
   });

@@ -17,7 +17,7 @@ const V6: Variables = { vip: 'fd00::100', address: 'fd00::21', source: 'fd00::24
 
 /** A value for the variable: of the family that the unit's name ends in, and different for each unit. */
 function sample(variable: string, { unit, line }: FlowTemplate): string | number {
-  const address = (unit.endsWith('6') ? V6 : V4)[variable];
+  const address = (/6(\/\w+)?$/.test(unit) ? V6 : V4)[variable];
   if (address !== undefined) return address;
   if (/(^|_)mac$/.test(variable)) return `02:00:00:00:${line.toString(16).padStart(2, '0')}:01`;
   return 1 + line;

@@ -1,0 +1,129 @@
+/** UDP in placement switch: datagrams of one port go to one member, and what conntrack relates to them finds its way. */
+import { expect } from 'chai';
+import { holdsLaw } from '../support/law.ts';
+import { requireSystem } from '../support/requirements.ts';
+import { addressesOf, BLUE, balancing, membersAt, VIPS, vmAt } from '../support/site.ts';
+import { World } from '../support/world.ts';
+
+const UDP = { listener: { protocol: 'UDP' } } as const;
+const DIRECT = ['10.0.0.101', 'fd00::101'];
+const SERVERS = ['s1', 's2'];
+
+describe('UDP in placement switch', function () {
+  this.timeout(60_000);
+  const world = new World({
+    part: 'udp',
+    topology: {
+      hosts: [{ name: 'h1' }, { name: 'h2' }],
+      networks: [BLUE],
+      vms: [vmAt('c1', 'h1', 11), vmAt('c2', 'h2', 12), vmAt('s1', 'h1', 21), vmAt('s2', 'h2', 22)],
+    },
+  });
+
+  before(async function () {
+    requireSystem(this);
+    await world.up();
+    await Promise.all(SERVERS.map((name) => world.vm(name).run('serveDatagrams', { port: 53 })));
+    const members = membersAt([21, 22], { protocol_port: 53 });
+    await world.apply(balancing('names', members, { port: 53, ...UDP }));
+    await world.apply(balancing('direct', members, { vips: DIRECT, port: 53, return_path: 'direct', ...UDP }));
+  });
+  after(() => world.down());
+  afterEach(() => holdsLaw(world));
+
+  /** The servers that answered clients of these ports, one datagram each. */
+  const answers = (client: string, address: string, ports: readonly number[]) =>
+    Promise.all(ports.map((fromPort) => world.vm(client).run('datagrams', { address, port: 53, fromPort })));
+
+  for (const [index, address] of VIPS.entries()) {
+    it(`spreads clients of ${address} over the members, which see the client's own address and port`, async () => {
+      for (const [client, number] of [
+        ['c1', 11],
+        ['c2', 12],
+      ] as const) {
+        const ports = Array.from({ length: 40 }, (_, i) => 20_000 + 16 * i);
+        const told = (await answers(client, address, ports)).flat();
+        const own = addressesOf(number)[index];
+        expect(new Set(told.map((answer) => answer.split(' ')[0]))).to.deep.equal(new Set(SERVERS));
+        expect(told.map((answer) => answer.split(' ')[1])).to.deep.equal(ports.map((port) => `${own}:${port}`));
+      }
+    });
+
+    it(`keeps a client's port at ${address} with its member`, async () => {
+      const told = await world.vm('c1').run('datagrams', { address, port: 53, count: 50 });
+      expect(told).to.have.length(50);
+      expect(new Set(told).size).to.equal(1);
+      expect(told[0]).to.match(/^s[12] /);
+    });
+
+    it(`serves a member that is its own client at ${address}`, async () => {
+      const told = (
+        await answers(
+          's1',
+          address,
+          Array.from({ length: 20 }, (_, i) => 21_000 + i),
+        )
+      ).flat();
+      expect(new Set(told.map((answer) => answer.split(' ')[0]))).to.deep.equal(new Set(SERVERS));
+    });
+
+    it(`carries fragments both ways at ${address}, once a client and its member know each other`, async () => {
+      const ports = [23_001, 23_002, 23_003, 23_004];
+      const small = await answers('c1', address, ports);
+      for (const [i, fromPort] of ports.entries()) {
+        const [large] = await world.vm('c1').run('datagrams', { address, port: 53, fromPort, bytes: 4000 });
+        expect(large).to.equal(small[i]![0]!.replace(/ 1$/, ' 4000'));
+      }
+    });
+
+    it(`tells a client of ${address} that nobody listens, as the VIP`, async () => {
+      const members = membersAt([21, 22], { protocol_port: 54 });
+      await world.apply(balancing('closed', members, { vips: ['10.0.0.102', 'fd00::102'], port: 54, ...UDP }));
+      const vip = address.replace(/100$/, '102');
+      for (const client of ['c1', 'c2']) {
+        for (let i = 0; i < 4; i++) {
+          expect(await world.vm(client).run('datagrams', { address: vip, port: 54 })).to.deep.equal([
+            'error ECONNREFUSED',
+          ]);
+        }
+      }
+    });
+
+    it(`answers directly from ${DIRECT[index]}`, async () => {
+      const ports = Array.from({ length: 40 }, (_, i) => 22_000 + 16 * i);
+      for (const client of ['c1', 'c2']) {
+        const told = (await answers(client, DIRECT[index]!, ports)).flat();
+        expect(new Set(told.map((answer) => answer.split(' ')[0]))).to.deep.equal(new Set(SERVERS));
+      }
+    });
+  }
+
+  it('has SCTP beside it, as far as packets can be traced where the datapath does not track SCTP', async () => {
+    const members = membersAt([21, 22], { protocol_port: 99 });
+    const attributes = { vips: ['10.0.0.104', 'fd00::104'], port: 99, listener: { protocol: 'SCTP' } } as const;
+    await world.apply(balancing('signals', members, attributes));
+    for (const [index, to] of ['10.0.0.104:99', '[fd00::104]:99'].entries()) {
+      const { stdout, stderr } = await world.cli('trace', 'h1', '--from', 'c1', '--to', to);
+      const member =
+        index === 0 ? /Delivered to member 10\.0\.0\.2[12]:99 of signals/ : /\[fd00::2[12]\]:99 of signals/;
+      expect(stderr).to.equal('');
+      expect(stdout).to.match(/sctp/).and.to.match(member);
+    }
+  });
+
+  it('has nothing to do with TCP on the same port', async () => {
+    await world.serve(SERVERS, 53);
+    const pool = (protocol: 'TCP' | 'UDP') => ({
+      ...{ name: protocol, protocol, lb_algorithm: 'SOURCE_IP_PORT' as const },
+      members: membersAt([21, 22], { protocol_port: 53 }),
+    });
+    const listeners = (['TCP', 'UDP'] as const).map((protocol) => ({
+      ...{ protocol, protocol_port: 53, default_pool: pool(protocol) },
+    }));
+    await world.apply({ load_balancers: [{ name: 'both', network: 'blue', vips: ['10.0.0.103'], listeners }] });
+    const address = '10.0.0.103';
+    expect(await world.vm('c1').names({ address, port: 53 }, 20)).to.include.members(SERVERS);
+    const ports = Array.from({ length: 20 }, (_, i) => 24_000 + i);
+    expect((await answers('c1', address, ports)).flat().filter((answer) => /^s[12] /.test(answer))).to.have.length(20);
+  });
+});
