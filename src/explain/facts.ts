@@ -49,6 +49,7 @@ export interface PoolFacts {
   readonly name: string;
   readonly admin_state_up: boolean;
   readonly algorithm: string;
+  readonly locality: string;
   /** Group ids, IPv4 and IPv6. */
   readonly groups: readonly [number, number];
   readonly members: readonly MemberFacts[];
@@ -169,12 +170,12 @@ function listenerFacts({ name, protocol, protocolPort, adminStateUp, allowedCidr
 }
 
 function poolFacts(
-  { key, name, adminStateUp, algorithm, members }: Pool,
+  { key, name, adminStateUp, algorithm, locality, members }: Pool,
   macs: Readonly<Record<string, string>>,
   health: Readonly<Record<string, string>>,
 ): PoolFacts {
   return {
-    ...{ key, name, admin_state_up: adminStateUp, algorithm },
+    ...{ key, name, admin_state_up: adminStateUp, algorithm, locality },
     groups: [poolGroup(key, 4), poolGroup(key, 6)],
     members: members.map((member) => ({
       ...{ key: member.key, name: member.name, address: member.address, protocol_port: member.protocolPort },

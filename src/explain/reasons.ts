@@ -2,7 +2,7 @@
 
 import { cidrContains, familyOf } from '../model/addresses.ts';
 import { TRANSPORTS, type Transport, transportOf } from '../model/transport.ts';
-import type { ListenerFacts, LoadBalancerFacts, MemberFacts, VmFacts } from './facts.ts';
+import type { Facts, ListenerFacts, LoadBalancerFacts, MemberFacts, VmFacts } from './facts.ts';
 import type { FollowedPass } from './follow.ts';
 import { memberWords, type Names } from './names.ts';
 import type { Outcome } from './outcome.ts';
@@ -87,11 +87,15 @@ function missing(want: Want, names: Names): readonly string[] {
   if (want.isLookup && lb.lookup_mode === 'static') {
     reasons.push(`${lb.name} has lookup mode static: VMs have a permanent neighbour entry, and nobody answers`);
   }
-  if (want.port !== undefined) reasons.push(...aboutListener(want, lb, want.port));
+  if (want.port !== undefined) reasons.push(...aboutListener(want, lb, names));
   return reasons;
 }
 
-function aboutListener({ source, target, transport }: Want, lb: LoadBalancerFacts, port: number): readonly string[] {
+function aboutListener(
+  { source, target, transport, port }: Want,
+  lb: LoadBalancerFacts,
+  { facts }: Names,
+): readonly string[] {
   const isMeant = (one: ListenerFacts) => one.protocol_port === port && transportOf(one.protocol) === transport;
   const listener = lb.listeners.find(isMeant);
   if (listener === undefined) {
@@ -103,14 +107,18 @@ function aboutListener({ source, target, transport }: Want, lb: LoadBalancerFact
   if (!listener.admin_state_up) reasons.push(`listener ${name} is disabled`);
   const isAllowed = listener.allowed_cidrs.length === 0 || listener.allowed_cidrs.some((cidr) => within(cidr, source));
   if (!isAllowed) reasons.push(`listener ${name} allows ${listener.allowed_cidrs.join(', ')} only, not ${source}`);
-  return [...reasons, ...aboutPool(lb, listener, target)];
+  return [...reasons, ...aboutPool(lb, listener, { target, facts })];
 }
 
 function within(cidr: string, address: string): boolean {
   return cidr.includes(':') === address.includes(':') && cidrContains(cidr, address);
 }
 
-function aboutPool(lb: LoadBalancerFacts, listener: ListenerFacts, target: string): readonly string[] {
+function aboutPool(
+  lb: LoadBalancerFacts,
+  listener: ListenerFacts,
+  { target, facts }: { readonly target: string; readonly facts: Facts },
+): readonly string[] {
   const pool = lb.pools.find(({ key }) => key === listener.pool);
   if (pool === undefined) return [`listener on port ${listener.protocol_port} has no default pool`];
   if (!pool.admin_state_up) return [`pool ${pool.name} is disabled`];
@@ -118,7 +126,10 @@ function aboutPool(lb: LoadBalancerFacts, listener: ListenerFacts, target: strin
     ({ address }) => lb.placement !== 'switch' || familyOf(address) === familyOf(target),
   );
   if (members.length === 0) return [`pool ${pool.name} has no member of the family of ${target}`];
-  const troubles = members.map((member) => [member, troubleOf(member)] as const);
+  const here = new Set(facts.vms.filter((vm) => vm.host === facts.host.name).map((vm) => vm.mac));
+  const isFar = ({ mac }: MemberFacts) => lb.placement === 'switch' && pool.locality === 'only' && !here.has(mac);
+  const far = `is no VM of ${facts.host.name}, and ${pool.name} has locality only`;
+  const troubles = members.map((member) => [member, troubleOf(member) || (isFar(member) ? far : '')] as const);
   if (troubles.some(([, trouble]) => trouble === '')) return [];
   return troubles.map(([member, trouble]) => `member ${memberWords(member)} ${trouble}`);
 }

@@ -72,7 +72,7 @@ export const CAPABILITIES: Readonly<Record<Placement, Capabilities>> = {
     protocol: ['TCP', 'UDP', 'SCTP'],
     poolProtocol: ['TCP', 'UDP', 'SCTP'],
     lb_algorithm: ['SOURCE_IP_PORT', 'SOURCE_IP'],
-    locality: ['none'],
+    locality: ['none', 'prefer', 'only'],
     session_persistence: [],
     healthmonitor: [],
     return_path: ['balancer', 'direct'],

@@ -33,6 +33,8 @@ export interface Surroundings {
   readonly addresses: readonly string[];
   /** Whether the address of a member leads anywhere. */
   isReachable(address: string): boolean;
+  /** Whether it is that of a VM of this host. */
+  isLocal(address: string): boolean;
 }
 
 /** Flows and groups of a balancer: in the switch, or the way to its sandbox and what that sends; or both. */
@@ -162,7 +164,8 @@ function selectGroup(pool: Pool, family: Family, surroundings: Surroundings): Om
   const serving = usable(pool, family, surroundings);
   const absent = membersOf(pool, family).filter((m) => m.weight > 0 && !m.backup && !serving.includes(m));
   const actions = new Map(serving.map(({ key }) => [key, actionsOf(key)]));
-  const slots = slotTable(serving, absent);
+  const counted = (members: readonly Member[]) => members.map((member) => shareOf(pool, member, surroundings));
+  const slots = slotTable(counted(serving), counted(pool.locality === 'only' ? [] : absent));
   return {
     type: GROUP_TYPE.select,
     groupId: poolGroup(pool.key, family),
@@ -177,10 +180,16 @@ function actionsOf(member: number): Group['buckets'][number]['actions'] {
   ];
 }
 
+/** Members on the host count for more where the pool prefers them. */
+function shareOf({ locality, localityFactor }: Pool, { key, weight, address }: Member, { isLocal }: Surroundings) {
+  return { key, weight: locality === 'prefer' && isLocal(address) ? weight * localityFactor : weight };
+}
+
 /** Members whose MAC is unknown get no slots: they could not be reached. Backups get some only where there is nobody else. */
-function usable(pool: Pool, family: Family, { isReachable }: Surroundings): readonly Member[] {
+function usable(pool: Pool, family: Family, { isReachable, isLocal }: Surroundings): readonly Member[] {
   if (!pool.adminStateUp) return [];
-  const able = membersOf(pool, family).filter((m) => m.adminStateUp && m.weight > 0 && isReachable(m.address));
+  const near = membersOf(pool, family).filter((m) => pool.locality !== 'only' || isLocal(m.address));
+  const able = near.filter((m) => m.adminStateUp && m.weight > 0 && isReachable(m.address));
   const first = able.filter(({ backup }) => !backup);
   return first.length > 0 ? first : able;
 }

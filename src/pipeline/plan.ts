@@ -62,8 +62,11 @@ export function* planHost(view: HostView): Generator<Plan, void> {
     const options = { sandboxes: sandboxed.has(network.id), concerned };
     for (const planned of planNetwork(view, network, options)) yield single(planned);
   }
+  const housedMacs = new Set(view.ports.map(({ network, mac }) => `${network.id} ${mac}`));
   for (const balancer of view.balancers) {
-    yield planBalancer(view, balancer, { sandboxes: sandboxed.has(balancer.loadBalancer.network.id) });
+    const { network } = balancer.loadBalancer;
+    const isLocal = (mac: string) => housedMacs.has(`${network.id} ${mac}`);
+    yield planBalancer(view, balancer, { sandboxes: sandboxed.has(network.id), isLocal });
   }
   for (const loadBalancer of new Set(view.residents.map((resident) => resident.loadBalancer))) {
     yield planResidents(
@@ -108,13 +111,22 @@ function* planNetwork(
   };
 }
 
-function planBalancer(view: HostView, balancer: BalancerView, { sandboxes }: { readonly sandboxes: boolean }): Plan {
+interface Neighbourhood {
+  /** Whether the load balancer's network has sandboxes on the host. */
+  readonly sandboxes: boolean;
+  /** Whether the MAC is that of a VM of the host. */
+  isLocal(mac: string): boolean;
+}
+
+function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isLocal }: Neighbourhood): Plan {
   const { loadBalancer, ownerKey, plug, state } = balancer;
   const { network } = loadBalancer;
   const mac = (address: string) => view.neighbour(network.id, address);
   const addresses = plug === undefined ? [] : view.addresses(network.id);
   const macs = memberAddresses(loadBalancer).map(mac);
-  const own = [loadBalancer, ownerKey, plug, state, addresses.join()];
+  const isHere = (known: string | undefined) => known !== undefined && isLocal(known);
+  const local = heedsLocality(loadBalancer) ? macs.map((known) => (isHere(known) ? '1' : '0')).join('') : '';
+  const own = [loadBalancer, ownerKey, plug, state, addresses.join(), local];
   const id = `load_balancer ${loadBalancer.key}`;
   return {
     id,
@@ -123,7 +135,8 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes }: { r
       // For the balancer's own flows only whether a member can be reached counts; its MAC is the neighbour's business.
       const reachable = macs.map((known) => (known === undefined ? '0' : '1')).join('');
       const isReachable = (address: string) => mac(address) !== undefined;
-      const compute = () => balancerContribution(balancer, { hostId: view.hostId, addresses, isReachable });
+      const surroundings = { isReachable, isLocal: (address: string) => isHere(mac(address)) };
+      const compute = () => balancerContribution(balancer, { hostId: view.hostId, addresses, ...surroundings });
       const shared = loadBalancer.placement === 'switch' ? { sharedBy: loadBalancer } : {};
       const objects = new Map<string, Planned>([[id, { id, dependencies: [...own, reachable], compute, ...shared }]]);
       for (const listener of liveListeners(loadBalancer)) {
@@ -168,6 +181,11 @@ function planResidents(loadBalancer: LoadBalancer, residents: readonly ResidentV
       return objects.values();
     },
   };
+}
+
+/** Whether it counts on which host members are. */
+function heedsLocality({ pools }: LoadBalancer): boolean {
+  return pools.some(({ locality }) => locality !== 'none');
 }
 
 /** Load balancers are looked at far more often than they change. */

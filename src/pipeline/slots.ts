@@ -6,7 +6,7 @@
 
 export interface SlotMember {
   readonly key: number;
-  /** Relative share, 1 to 256. */
+  /** Relative share, 1 to 65,536: a weight, times a locality factor. */
   readonly weight: number;
 }
 

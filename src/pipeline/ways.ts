@@ -75,8 +75,7 @@ export function wayOf({ loadBalancer, plug, state }: BalancerView, listener: Liv
 
 /** Whether the switch can serve it for a while. It chooses in its own way, but lets nobody in whom the listener would not. */
 function canStandIn({ protocol, connectionLimit, defaultPool }: LiveListener): boolean {
-  const isPlain = protocol === 'TCP' && defaultPool.protocol === 'TCP' && defaultPool.locality !== 'only';
-  return isPlain && connectionLimit === -1;
+  return protocol === 'TCP' && defaultPool.protocol === 'TCP' && connectionLimit === -1;
 }
 
 /**

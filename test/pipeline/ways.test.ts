@@ -42,7 +42,6 @@ describe('the way of connections', () => {
   const others: readonly (readonly [what: string, listener: LiveListener])[] = [
     ['HTTP', { ...TCP, protocol: 'HTTP' }],
     ['a pool that speaks PROXY', { ...TCP, defaultPool: { ...TCP.defaultPool, protocol: 'PROXY' } }],
-    ['members of its own host only', { ...TCP, defaultPool: { ...TCP.defaultPool, locality: 'only' } }],
     ['a limit of connections', { ...TCP, connectionLimit: 100 }],
   ];
   for (const [what, other] of others) {

@@ -128,6 +128,31 @@ describe('placement switch through changes', function () {
       await world.apply(balancing('web', membersAt([21, 22, 23])));
     });
 
+    it('gives connections to members of the same host only, and follows those that move', async () => {
+      await world.apply(balancing('web', membersAt([21, 22, 23]), { pool: { locality: 'only' } }));
+      const served = async (wanted: Readonly<Record<string, string>>): Promise<void> => {
+        let said: Record<string, string> = {};
+        await until(
+          async () => {
+            const asked = Object.keys(wanted).map(async (vm) => {
+              const names = await Promise.all(VIPS.map((address) => world.vm(vm).names({ address }, 8)));
+              return [vm, [...new Set(names.flat())].sort().join()] as const;
+            });
+            said = Object.fromEntries(await Promise.all(asked));
+            return JSON.stringify(said) === JSON.stringify(wanted);
+          },
+          { what: () => `${JSON.stringify(wanted)}; now ${JSON.stringify(said)}`, withinMs: 5000 },
+        );
+      };
+      await served({ c1: 's1', c2: 's2' });
+      await world.lab.moveVm('s3', 'h1');
+      await served({ c1: 's1,s3', c2: 's2' });
+      await world.lab.moveVm('s3', 'h3');
+      await served({ c1: 's1', c2: 's2' });
+      await world.apply(balancing('web', membersAt([21, 22, 23])));
+      await serving(['s1', 's2', 's3']);
+    });
+
     it('keeps open connections when members come, go out of use, and change weight', async () => {
       const client = world.vm('c1');
       const firsts = await Promise.all(VIPS.map((address) => client.run('open', { address, count: 16 })));
