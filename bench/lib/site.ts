@@ -62,6 +62,7 @@ export function viewOf(loadBalancers: readonly LoadBalancer[], neighbours: Neigh
     uplinks: [{ ofport: 1, tag: undefined }],
     strays: [],
     residents: [],
+    leaving: [],
     balancers: loadBalancers.map((one) => ({ loadBalancer: one, ownerKey: 0, plug: undefined, state: 'ready' })),
     neighbour: (_network, address) => neighbours[address],
     addresses: () => [],

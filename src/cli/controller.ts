@@ -15,6 +15,7 @@ interface Flags extends DaemonFlags, MachineFlags {
   readonly allowRemote?: boolean;
   readonly hosts?: readonly string[];
   readonly linger: number;
+  readonly drain: number;
   readonly announce: number;
   readonly audit: number;
 }
@@ -30,6 +31,12 @@ export function addControllerCommand(program: Command, io: Io): void {
     .option('--allow-remote', 'let --api be an address that other machines reach: there is no authentication')
     .option('--hosts <name,…>', 'keep only these hosts (default: all)', commaList)
     .option('--linger <seconds>', 'how long a balancer outlives the last client on its host', seconds, 5)
+    .option(
+      '--drain <seconds>',
+      'placement switch: how long connections go on to a member that is removed or disabled',
+      seconds,
+      300,
+    )
     .option('--announce <seconds>', 'how often VMs are told the MACs of VIPs in lookup mode announce', seconds, 30)
     .option('--audit <seconds>', 'how often every switch is read back and repaired', seconds, 60)
     .option(
@@ -52,7 +59,7 @@ function withAgent(flags: Flags): Omit<AgentOptions, 'db'> | undefined {
 
 /** Throws UsageError. */
 export function controllerOptions(flags: Omit<Flags, keyof MachineFlags>): ControllerOptions {
-  const { db = [], hosts = [], stateDir, api, allowRemote = false, linger, announce, audit } = flags;
+  const { db = [], hosts = [], stateDir, api, allowRemote = false, linger, drain, announce, audit } = flags;
   try {
     parseApiAddress(api, { allowRemote });
   } catch (error) {
@@ -63,6 +70,7 @@ export function controllerOptions(flags: Omit<Flags, keyof MachineFlags>): Contr
     ...daemonOptions(flags),
     ...{ db, hosts, stateDir, apiAddress: api, allowRemoteApi: allowRemote },
     lingerMs: linger * 1000,
+    drainMs: drain * 1000,
     announceMs: announce * 1000,
     auditMs: audit * 1000,
   };

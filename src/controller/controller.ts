@@ -24,7 +24,7 @@ import { hostsTouched } from './touched.ts';
 
 export interface ControllerInit {
   readonly store: Store;
-  readonly options: Pick<ControllerOptions, 'hosts' | 'tls' | 'lingerMs' | 'announceMs' | 'auditMs'>;
+  readonly options: Pick<ControllerOptions, 'hosts' | 'tls' | 'lingerMs' | 'drainMs' | 'announceMs' | 'auditMs'>;
   readonly logger: Logger;
 }
 

@@ -2,6 +2,7 @@
 import type { Inventory } from '../host/inventory.ts';
 import { ownAddresses } from '../model/own-addresses.ts';
 import type { Balancer, LoadBalancer, Model } from '../model/types.ts';
+import type { Binding } from '../pipeline/bindings.ts';
 import type { BalancerView, HostView } from '../pipeline/view.ts';
 import { type ClassifiedPort, ownerKey, portViews } from './ports.ts';
 import { residentsOf } from './residents.ts';
@@ -13,9 +14,11 @@ export interface HostViewInit {
   readonly ports: readonly ClassifiedPort[];
   /** Load balancers that have their balancer on the host. */
   readonly present: readonly LoadBalancer[];
+  /** Whose connections go on although these balancers no longer have them. */
+  readonly leaving: (balancers: readonly BalancerView[]) => readonly Binding[];
 }
 
-export function hostView(model: Model, { hostId, inventory, ports, present }: HostViewInit): HostView {
+export function hostView(model: Model, { hostId, inventory, ports, present, leaving }: HostViewInit): HostView {
   const rows = balancersOn(model, hostId);
   const plugs = new Map(inventory.sandboxes.map((port) => [port.loadBalancerId, port.ofport]));
   const outside = new Set(present.filter(({ placement }) => placement !== 'switch').map(({ id }) => id));
@@ -32,6 +35,7 @@ export function hostView(model: Model, { hostId, inventory, ports, present }: Ho
     strays: inventory.sandboxes.filter((port) => !outside.has(port.loadBalancerId)).map(({ ofport }) => ofport),
     balancers,
     residents: residentsOf(model, served),
+    leaving: leaving(balancers),
     neighbour: (networkId, address) => model.neighbours.get(networkId)?.[address],
     addresses: (networkId) => {
       const network = model.networks.get(networkId);

@@ -5,12 +5,14 @@ import { EMPTY_INVENTORY } from '../host/inventory.ts';
 import { ownAddresses } from '../model/own-addresses.ts';
 import type { Host, HostStatus, LoadBalancer, Model } from '../model/types.ts';
 import { balancerMac } from '../model/vip-mac.ts';
+import type { Binding } from '../pipeline/bindings.ts';
 import { createDesired, type Desired, type SharedEntries } from '../pipeline/desired.ts';
 import type { BalancerView } from '../pipeline/view.ts';
 import type { Store } from '../store/types.ts';
 import { type Announcer, announcements, createAnnouncer } from './announcer.ts';
 import { writeBalancers } from './balancer-rows.ts';
 import { coalesce } from './coalesce.ts';
+import { createDrainer, type Drainer } from './drainer.ts';
 import { hostView, isServing } from './host-view.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import type { ControllerOptions } from './options.ts';
@@ -21,7 +23,7 @@ import { balancersOn } from './rows.ts';
 export interface ManagedHostInit {
   readonly host: Host;
   readonly store: Store;
-  readonly options: Pick<ControllerOptions, 'tls' | 'auditMs' | 'lingerMs' | 'announceMs'>;
+  readonly options: Pick<ControllerOptions, 'tls' | 'auditMs' | 'lingerMs' | 'drainMs' | 'announceMs'>;
   readonly logger: Logger;
   readonly shared: SharedEntries;
   /** What is plugged into the host changed, or one of its balancers is due. */
@@ -50,6 +52,7 @@ export class ManagedHost {
   readonly #reportStatus: ReturnType<typeof coalesce>;
   readonly #reportBalancers: ReturnType<typeof coalesce>;
   readonly #announcer: Announcer;
+  readonly #drainer: Drainer;
   readonly #readiness = createReadiness();
   #status: Partial<HostStatus> = {};
   #ports: readonly ClassifiedPort[] = [];
@@ -57,6 +60,7 @@ export class ManagedHost {
   #present: Presence = NOTHING;
   /** The same, as the switch has confirmed it. */
   #confirmed: Presence = NOTHING;
+  #leaving: readonly Binding[] = [];
   #keeperError = '';
   /** Why networks gave no address, when they were last asked. */
   #refusals: ReadonlyMap<string, string> = new Map();
@@ -84,6 +88,11 @@ export class ManagedHost {
     this.#announcer = createAnnouncer({
       intervalMs: options.announceMs,
       send: (announcements) => this.keeper.announce(announcements),
+    });
+    this.#drainer = createDrainer({
+      drainMs: options.drainMs,
+      forget: (bindings) => this.keeper.forgetConnections(bindings),
+      onDue: init.changed,
     });
     const { name, remote, bridge } = host;
     this.keeper = new HostKeeper({
@@ -130,6 +139,7 @@ export class ManagedHost {
   async stop({ leave }: { readonly leave: boolean }): Promise<void> {
     this.#lifecycle.stop();
     this.#announcer.stop();
+    this.#drainer.stop();
     await (leave ? this.keeper.leave(LEAVE_TIMEOUT_MS) : this.keeper.stop());
     this.#report({ state: 'unknown' });
     await Promise.all([this.#reportStatus.stop(), this.#reportBalancers.stop()]);
@@ -141,7 +151,11 @@ export class ManagedHost {
     if (inventory === undefined) return;
     this.#ports = classifyPorts(model, inventory);
     const loadBalancers = this.#lifecycle.update(model, this.#ports);
-    const view = hostView(model, { hostId: this.id, inventory, ports: this.#ports, present: loadBalancers });
+    const view = hostView(model, {
+      ...{ hostId: this.id, inventory, ports: this.#ports, present: loadBalancers },
+      leaving: (balancers) => this.#drainer.update(balancers),
+    });
+    this.#leaving = view.leaving;
     this.#watchReadiness(model, view.balancers);
     const revision = this.keeper.setView(view);
     this.#present = { loadBalancers, balancers: view.balancers, revision, generation: model.generation };
@@ -169,7 +183,7 @@ export class ManagedHost {
       (one) => one.adminStateUp && (lingering.has(one.id) || ports.some((port) => mayUse(port, one))),
     );
     const desired = createDesired();
-    desired.update(hostView(model, { hostId: this.id, inventory, ports, present }));
+    desired.update(hostView(model, { hostId: this.id, inventory, ports, present, leaving: () => this.#leaving }));
     return desired;
   }
 
@@ -188,6 +202,7 @@ export class ManagedHost {
       if (ms === undefined) continue;
       this.#init.logger.info({ host: this.host.name, loadBalancer: id, name, placement, ms }, 'balancer ready');
     }
+    this.#drainer.confirmed();
     this.#announcer.want(announcements(this.#present.balancers, this.#ports));
     this.#proclaim();
     this.#report({});

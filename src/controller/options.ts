@@ -27,6 +27,8 @@ export interface ControllerOptions {
   readonly pidFile: string | undefined;
   /** How long a balancer outlives the last client on its host. */
   readonly lingerMs: number;
+  /** How long connections to a member go on that is none any more. */
+  readonly drainMs: number;
   /** How often VMs are told the MACs of VIPs in lookup mode announce. */
   readonly announceMs: number;
   /** How often each switch is read back and repaired. */

@@ -10,10 +10,12 @@ import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
 import { describeSwitch, dialSession, enableAsync, NO_BUFFER, type PacketIn, type Session } from '../openflow/index.ts';
 import { createOvsdbClient, type Lock, type OvsdbClient, type TlsOptions } from '../ovsdb/index.ts';
+import type { Binding } from '../pipeline/bindings.ts';
 import { createDesired, type Desired, type SharedEntries } from '../pipeline/desired.ts';
 import type { HostView } from '../pipeline/view.ts';
 import { createReconciler, type Reconciler } from '../reconcile/reconciler.ts';
 import { bridgeNamed, findBridge, prepareBridge, releaseBridge } from './bridge.ts';
+import { canFlush, flushOf } from './conntrack.ts';
 import { HostError } from './errors.ts';
 import { EMPTY_INVENTORY, type Inventory, readInventory } from './inventory.ts';
 import { OVS_TABLES, type OvsTables } from './ovs-tables.ts';
@@ -58,6 +60,7 @@ const EMPTY_VIEW: HostView = {
   uplinks: [],
   strays: [],
   residents: [],
+  leaving: [],
   balancers: [],
   neighbour: () => undefined,
   addresses: () => [],
@@ -185,6 +188,17 @@ export class HostKeeper extends EventEmitter<HostEvents> {
         announcementFrames(vip, vipMac).map((data) => ({ port, data })),
       ),
     );
+  }
+
+  /**
+   * Makes conntrack forget the connections of these, and no others; answers whether the switch is there to be told. Open
+   * vSwitch before 3.1 cannot (NXT_CT_FLUSH): there they end by themselves when they have been silent for long enough.
+   */
+  forgetConnections(bindings: readonly Binding[]): boolean {
+    if (this.#session === undefined) return false;
+    // A session that ends meanwhile says so by its close event.
+    if (canFlush(this.#ovsVersion)) this.#session.send(bindings.map(flushOf)).catch(() => {});
+    return true;
   }
 
   #sendPackets(packets: readonly { readonly port: number; readonly data: Uint8Array }[]): void {

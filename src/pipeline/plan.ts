@@ -1,8 +1,8 @@
 /** Which objects contribute to a host's switch, and what each of them depends on. */
-import { type Transport, transportOf } from '../model/transport.ts';
-import type { LoadBalancer, Member, Network } from '../model/types.ts';
+import { transportOf } from '../model/transport.ts';
+import type { LoadBalancer, Network } from '../model/types.ts';
 import { balancerContribution } from './balancer.ts';
-import type { Contribution } from './contribution.ts';
+import type { Contribution, Service } from './contribution.ts';
 import {
   directMemberContribution,
   directSourceContribution,
@@ -67,6 +67,9 @@ export function* planHost(view: HostView): Generator<Plan, void> {
     const { network } = balancer.loadBalancer;
     const isLocal = (mac: string) => housedMacs.has(`${network.id} ${mac}`);
     yield planBalancer(view, balancer, { sandboxes: sandboxed.has(network.id), isLocal });
+  }
+  for (const { network, service } of view.leaving) {
+    yield planLeaving(view, network, { service, sandboxes: sandboxed.has(network.id) });
   }
   for (const loadBalancer of new Set(view.residents.map((resident) => resident.loadBalancer))) {
     yield planResidents(
@@ -146,9 +149,31 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isLoc
         else if (!tracked && plug === undefined) continue;
         for (const member of listener.defaultPool.members) {
           for (const address of addressesOf(member)) addNeighbour(objects, network, address, mac(address), sandboxes);
-          if (tracked) addService(objects, network, { member, transport: transportOf(listener.protocol) });
+          if (!tracked) continue;
+          const { address, protocolPort: port } = member;
+          addService(objects, network, { address, port, transport: transportOf(listener.protocol) });
         }
       }
+      return objects.values();
+    },
+  };
+}
+
+/** The ways there and back of connections to a former member. */
+function planLeaving(
+  view: HostView,
+  network: Network,
+  { service, sandboxes }: { readonly service: Service; readonly sandboxes: boolean },
+): Plan {
+  const { address, port, transport } = service;
+  const mac = view.neighbour(network.id, address);
+  return {
+    id: `leaving ${network.key} ${address} ${transport} ${port}`,
+    signature: [network, mac, sandboxes],
+    objects() {
+      const objects = new Map<string, Planned>();
+      addNeighbour(objects, network, address, mac, sandboxes);
+      addService(objects, network, service);
       return objects.values();
     },
   };
@@ -236,14 +261,9 @@ function addDirect(
   }
 }
 
-function addService(
-  objects: Map<string, Planned>,
-  network: Network,
-  of: { readonly member: Member; readonly transport: Transport },
-): void {
-  const { member, transport } = of;
-  const { address, protocolPort: port } = member;
+function addService(objects: Map<string, Planned>, network: Network, service: Service): void {
+  const { address, port, transport } = service;
   const id = `service ${network.key} ${address} ${transport} ${port}`;
-  const compute = () => serviceContribution(network, { address, port, transport });
+  const compute = () => serviceContribution(network, service);
   objects.set(id, { id, dependencies: [], compute });
 }

@@ -1,4 +1,5 @@
 import type { LoadBalancer, Member, Network } from '../model/types.ts';
+import type { Binding } from './bindings.ts';
 
 /** A VM's port on the host, in a network that is known. */
 export interface PortView {
@@ -44,6 +45,8 @@ export interface HostView {
   readonly balancers: readonly BalancerView[];
   /** Whether or not their load balancers are among `balancers`. */
   readonly residents: readonly ResidentView[];
+  /** Members that are none any more, and whose connections go on for a while. */
+  readonly leaving: readonly Binding[];
   /** MAC of an address in a network, if it is known. */
   neighbour(networkId: string, address: string): string | undefined;
   /** The host's own addresses toward members. */

@@ -39,7 +39,7 @@ describe('controller with agent', function () {
       {
         ...common,
         ...{ db: [], stateDir, apiAddress, allowRemoteApi: false, hosts: [] },
-        ...{ lingerMs: 0, announceMs: 30_000, auditMs: 60_000 },
+        ...{ lingerMs: 0, drainMs: 0, announceMs: 30_000, auditMs: 60_000 },
       },
       {
         signal: stopping.signal,

@@ -131,6 +131,7 @@ describe('CLI: usage', () => {
       stateDir: '/s',
       api: '127.0.0.1:9876',
       linger: 0.5,
+      drain: 7,
       announce: 30,
       audit: 60,
     });
@@ -138,6 +139,7 @@ describe('CLI: usage', () => {
       ...{ db: [], hosts: [], stateDir: '/s', apiAddress: '127.0.0.1:9876', allowRemoteApi: false, tls: undefined },
       ...{
         lingerMs: 500,
+        drainMs: 7000,
         announceMs: 30_000,
         auditMs: 60_000,
         logLevel: 'info',

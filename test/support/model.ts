@@ -35,6 +35,7 @@ export function hostView({ neighbours = {}, addresses = {}, ...parts }: ViewPart
     uplinks: [],
     strays: [],
     residents: [],
+    leaving: [],
     balancers: [],
     neighbour: (networkId, address) => neighbours[networkId]?.[address],
     addresses: (networkId) => addresses[networkId] ?? [],

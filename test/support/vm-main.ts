@@ -135,7 +135,16 @@ class Conversation {
     if (this.#socket.destroyed || this.#socket.readableEnded) throw new Error('the connection has ended');
     this.#received = '';
     this.#socket.write('GET / HTTP/1.1\r\nHost: vip\r\n\r\n');
-    const signal = AbortSignal.timeout(timeoutMs);
+    const done = new AbortController();
+    const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), done.signal]);
+    try {
+      return await this.#answer(signal);
+    } finally {
+      done.abort();
+    }
+  }
+
+  async #answer(signal: AbortSignal): Promise<string> {
     for (;;) {
       const [head, body] = this.#received.split('\r\n\r\n', 2);
       const size = /content-length: (\d+)/i.exec(head ?? '')?.[1];

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { holdsLaw } from '../support/law.ts';
 import { requireSystem } from '../support/requirements.ts';
 import { addressesOf, BLUE, balancing, membersAt, VIPS, vmAt } from '../support/site.ts';
+import { until } from '../support/until.ts';
 import { World } from '../support/world.ts';
 
 const UDP = { listener: { protocol: 'UDP' } } as const;
@@ -13,6 +14,7 @@ describe('UDP in placement switch', function () {
   this.timeout(60_000);
   const world = new World({
     part: 'udp',
+    controller: ['--drain', '3'],
     topology: {
       hosts: [{ name: 'h1' }, { name: 'h2' }],
       networks: [BLUE],
@@ -98,6 +100,25 @@ describe('UDP in placement switch', function () {
     });
   }
 
+  it('leads a client whose member is removed or disabled to another one with its next datagram', async () => {
+    const ask = (fromPort: number) => world.vm('c1').run('datagrams', { address: VIPS[0]!, port: 53, fromPort });
+    const ports = Array.from({ length: 24 }, (_, i) => 25_000 + i);
+    const served = async () =>
+      new Set((await Promise.all(ports.map(ask))).flat().map((answer) => answer.split(' ')[0]));
+    expect(await served()).to.deep.equal(new Set(SERVERS));
+    await world.apply(balancing('names', membersAt([21], { protocol_port: 53 }), { port: 53, ...UDP }));
+    await until(async () => [...(await served())].join() === 's1', { what: 's1 serves all' });
+    await world.apply(
+      balancing(
+        'names',
+        [...membersAt([21], { protocol_port: 53, admin_state_up: false }), ...membersAt([22], { protocol_port: 53 })],
+        { port: 53, ...UDP },
+      ),
+    );
+    await until(async () => [...(await served())].join() === 's2', { what: 's2 serves all' });
+    await world.apply(balancing('names', membersAt([21, 22], { protocol_port: 53 }), { port: 53, ...UDP }));
+  });
+
   it('has SCTP beside it, as far as packets can be traced where the datapath does not track SCTP', async () => {
     const members = membersAt([21, 22], { protocol_port: 99 });
     const attributes = { vips: ['10.0.0.104', 'fd00::104'], port: 99, listener: { protocol: 'SCTP' } } as const;
@@ -125,5 +146,25 @@ describe('UDP in placement switch', function () {
     expect(await world.vm('c1').names({ address, port: 53 }, 20)).to.include.members(SERVERS);
     const ports = Array.from({ length: 20 }, (_, i) => 24_000 + i);
     expect((await answers('c1', address, ports)).flat().filter((answer) => /^s[12] /.test(answer))).to.have.length(20);
+
+    // A removed member's TCP connections go on until the deadline.
+    const open = () => world.vm('c1').run('open', { address, port: 53, count: 8 });
+    const ask = async (first: number) =>
+      (await world.vm('c1').run('ask', { first, count: 8 })).map((one) => one.split(' ')[0]);
+    const first = await open();
+    const before = await ask(first);
+    expect(before).to.include.members(SERVERS);
+    const [tcp, udp] = listeners;
+    const reduced = { ...tcp!, default_pool: { ...pool('TCP'), members: membersAt([21], { protocol_port: 53 }) } };
+    await world.apply({
+      load_balancers: [{ name: 'both', network: 'blue', vips: [address], listeners: [reduced, udp!] }],
+    });
+    expect(await ask(first)).to.deep.equal(before);
+    const kept = before.map((name) => (name === 's1' ? 's1' : 'error'));
+    await until(async () => (await ask(first)).join() === kept.join(), {
+      what: 'connections to s2 have ended',
+      withinMs: 15_000,
+    });
+    await world.vm('c1').run('close', { first, count: 8 });
   });
 });

@@ -1,0 +1,108 @@
+/**
+ * Connections of members that are no members any more. TCP and SCTP go on until a deadline, so that requests under way are
+ * answered; of UDP nobody could tell what is under way, and a client that keeps its port would ask a dead member forever.
+ *
+ *     a member goes ──▶ udp: forgotten as soon as the switch has the change
+ *                  └──▶ tcp, sctp: kept, and forgotten at the deadline, unless it is back by then
+ */
+import { type Binding, bindingsOf } from '../pipeline/bindings.ts';
+import type { BalancerView } from '../pipeline/view.ts';
+
+export interface DrainerInit {
+  readonly drainMs: number;
+  /** Makes the switch forget the connections of these; answers whether it could be told. */
+  readonly forget: (bindings: readonly Binding[]) => boolean;
+  /** Some are kept no longer: update again. */
+  readonly onDue: () => void;
+  /** Milliseconds, monotonic. */
+  readonly now?: () => number;
+}
+
+/** For one host. */
+export interface Drainer {
+  /** The balancers that the host is to have. Answers whose connections go on although these no longer have them. */
+  update(balancers: readonly BalancerView[]): readonly Binding[];
+  /** The switch has what was said last. */
+  confirmed(): void;
+  /** Forgets the deadlines. */
+  stop(): void;
+}
+
+interface Leaving {
+  readonly binding: Binding;
+  deadline: number;
+  /** Forgotten at the deadline, and once more a moment later. */
+  isTwice: boolean;
+  /** Whether the switch gives it no new connections any more. */
+  isConfirmed: boolean;
+}
+
+/** How long to wait when the switch could not be told. */
+const RETRY_MS = 1_000;
+/** The datapath goes on with what it has cached until a revalidator comes by, and may give a member one more connection. */
+const REVALIDATED_MS = 1_000;
+
+export function createDrainer({ drainMs, forget, onDue, now = () => performance.now() }: DrainerInit): Drainer {
+  /** Load balancers are looked at far more often than they change. */
+  let known = new Map<string, { readonly of: BalancerView; readonly bindings: ReadonlyMap<string, Binding> }>();
+  const leaving = new Map<string, Leaving>();
+  let timer: NodeJS.Timeout | undefined;
+
+  /** What came is back, and what went leaves. */
+  function follow(before: ReadonlyMap<string, Binding>, after: ReadonlyMap<string, Binding>): void {
+    for (const key of after.keys()) leaving.delete(key);
+    for (const [key, binding] of before) {
+      if (after.has(key)) continue;
+      const stays = binding.service.transport === 'udp' ? 0 : drainMs;
+      leaving.set(key, { binding, deadline: now() + stays, isTwice: stays < REVALIDATED_MS, isConfirmed: false });
+    }
+  }
+
+  function settle(): void {
+    clearTimeout(timer);
+    const time = now();
+    const due = [...leaving].filter(([, { deadline, isConfirmed }]) => isConfirmed && deadline <= time);
+    if (due.length > 0) {
+      const isTold = forget(due.map(([, { binding }]) => binding));
+      for (const [key, one] of due) {
+        if (isTold && !one.isTwice) leaving.delete(key);
+        else if (isTold) Object.assign(one, { isTwice: false, deadline: time + REVALIDATED_MS });
+        else one.deadline = time + RETRY_MS;
+      }
+      if (due.some(([key, { binding }]) => isKept(binding) && !leaving.has(key))) onDue();
+    }
+    const deadlines = [...leaving.values()].filter((one) => one.isConfirmed).map(({ deadline }) => deadline);
+    if (deadlines.length > 0) timer = setTimeout(settle, Math.max(0, Math.min(...deadlines) - time) + 1);
+  }
+
+  return {
+    update(balancers) {
+      const next: typeof known = new Map();
+      const gone = known;
+      for (const of of balancers) {
+        const { id } = of.loadBalancer;
+        const old = gone.get(id);
+        gone.delete(id);
+        const isSame = old !== undefined && looksAlike(old.of, of);
+        next.set(id, isSame ? old : { of, bindings: bindingsOf(of) });
+        if (!isSame) follow(old?.bindings ?? new Map(), next.get(id)!.bindings);
+      }
+      for (const { bindings } of gone.values()) follow(bindings, new Map());
+      known = next;
+      return [...leaving.values()].map(({ binding }) => binding).filter(isKept);
+    },
+    confirmed() {
+      for (const one of leaving.values()) one.isConfirmed = true;
+      settle();
+    },
+    stop() {
+      clearTimeout(timer);
+    },
+  };
+}
+
+const isKept = ({ service }: Binding): boolean => service.transport !== 'udp';
+
+function looksAlike(a: BalancerView, b: BalancerView): boolean {
+  return a.loadBalancer === b.loadBalancer && a.plug === b.plug && a.state === b.state;
+}
