@@ -4,7 +4,7 @@
  *     OVSDB ──▶ inventory (what is plugged in)  ──▶ 'inventory' ──▶ controller computes a view
  *       │                                                               │
  *       └─ listener, lock ──▶ OpenFlow session ◀── reconciler ◀── desired.update(view)
- *                                   └──▶ packet-ins ──▶ 'claim'
+ *                                   └──▶ packet-ins ──▶ choices, 'claim'
  */
 import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
@@ -13,6 +13,7 @@ import { createOvsdbClient, type Lock, type OvsdbClient, type TlsOptions } from 
 import { createDesired, type Desired, type SharedEntries } from '../pipeline/desired.ts';
 import type { HostView } from '../pipeline/view.ts';
 import { createReconciler, type Reconciler } from '../reconcile/reconciler.ts';
+import { type Asking, createAsking } from './asking.ts';
 import { bridgeNamed, findBridge, prepareBridge, releaseBridge } from './bridge.ts';
 import { HostError } from './errors.ts';
 import { EMPTY_INVENTORY, type Inventory, readInventory } from './inventory.ts';
@@ -70,6 +71,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   readonly #init: HostInit;
   readonly #ovsdb: OvsdbClient<OvsTables>;
   readonly #desired: Desired;
+  readonly #asking: Asking;
   readonly #stopping = new AbortController();
   #inventory: Inventory | undefined;
   /** Counts views; 0 = none yet. */
@@ -88,6 +90,8 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     this.#init = init;
     const { remote, tls, shared } = init;
     this.#desired = createDesired(shared && { shared });
+    // A session that ends meanwhile says so by its close event.
+    this.#asking = createAsking({ send: (messages) => void this.#session?.send(messages).catch(() => {}) });
     const connection = { remote, backoffMs: DATABASE_BACKOFF_MS, ...(tls && { tls }) };
     this.#ovsdb = createOvsdbClient({ ...connection, database: 'Open_vSwitch', tables: OVS_TABLES });
     this.#ovsdb.on('change', () => this.#readInventory());
@@ -141,6 +145,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   /** Makes the switch be what the view asks for; answers the view's revision, which `applied` names later. */
   setView(view: HostView): number {
     const change = this.#desired.update(view);
+    this.#asking.setView(view);
     this.#revision++;
     const keys = { groups: change.groups.keys(), flows: change.flows.keys() };
     this.#reconciler?.changed(keys, this.#revision);
@@ -271,9 +276,11 @@ export class HostKeeper extends EventEmitter<HostEvents> {
       this.#session = session;
       this.#reconciler = this.#createReconciler(session);
       this.#reconciler.changed({ groups: [], flows: [] }, this.#revision);
+      this.#asking.start();
       healthy();
       await this.#reconciler.run(AbortSignal.any([signal, ended.signal]));
     } finally {
+      this.#asking.stop();
       this.#session = undefined;
       this.#reconciler = undefined;
       this.#applied = false;
@@ -332,7 +339,9 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     });
   }
 
-  #packetIn({ data, inPort }: PacketIn): void {
+  #packetIn(packet: PacketIn): void {
+    if (this.#asking.take(packet)) return;
+    const { data, inPort } = packet;
     const claim = readClaim(data);
     if (claim !== undefined && inPort !== undefined) this.emit('claim', claim, inPort);
   }

@@ -71,7 +71,7 @@ export const CAPABILITIES: Readonly<Record<Placement, Capabilities>> = {
   switch: {
     protocol: ['TCP', 'UDP', 'SCTP'],
     poolProtocol: ['TCP', 'UDP', 'SCTP'],
-    lb_algorithm: ['SOURCE_IP_PORT', 'SOURCE_IP'],
+    lb_algorithm: ['SOURCE_IP_PORT', 'SOURCE_IP', 'ROUND_ROBIN', 'LEAST_CONNECTIONS'],
     locality: ['none', 'prefer', 'only'],
     session_persistence: [],
     healthmonitor: [],

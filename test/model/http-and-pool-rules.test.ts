@@ -297,7 +297,6 @@ describe('what the switch does not serve', () => {
       () => patchedListener(model, { loadBalancer: inSwitch, listener: flows! }, { connectionLimit: 5 }),
     ],
     ['protocol PROXY', () => draftPool({ protocol: 'PROXY' }, inSwitch)],
-    ['lb_algorithm LEAST_CONNECTIONS', () => draftPool({ algorithm: 'LEAST_CONNECTIONS' }, inSwitch)],
     ['session_persistence SOURCE_IP', () => draftPool({ sessionPersistence: { type: 'SOURCE_IP' } }, inSwitch)],
     ['slow_start', () => patchedPool(context, itsPool!, { slowStartSeconds: 1 })],
     ['monitor_port', () => patchedMember(context, member('10.0.0.21'), { monitorPort: 80 })],

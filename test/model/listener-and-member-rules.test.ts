@@ -92,8 +92,8 @@ describe('listener and pool rules', () => {
     [
       'a pool patch beyond the placement',
       'unsupported',
-      'lb_algorithm ROUND_ROBIN',
-      () => patchedPool(poolContext(model, some), p, { algorithm: 'ROUND_ROBIN' }),
+      'slow_start',
+      () => patchedPool(poolContext(model, some), p, { slowStartSeconds: 5 }),
     ],
     [
       'a flag that is none',
