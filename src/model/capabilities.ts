@@ -99,6 +99,15 @@ export function requireOption<O extends Option>(placement: Placement, option: O,
   requireCapability(placement, name, (can) => (can[option] as readonly string[]).includes(value));
 }
 
+/** Where members answer themselves all hosts must choose alike for every packet: no algorithm with a memory can. */
+export function requireReturnPath(placement: Placement, returnPath: ReturnPath, algorithm: Algorithm): void {
+  if (returnPath !== 'direct' || algorithm === 'SOURCE_IP' || algorithm === 'SOURCE_IP_PORT') return;
+  throw new ModelError(
+    'unsupported',
+    `Provider '${placement}' does not support a requested option: lb_algorithm ${algorithm} with return_path direct (with return_path balancer it does)`,
+  );
+}
+
 /** Throws ModelError('unsupported') when the placement cannot serve a pool of so many members. */
 export function requireMembers(placement: Placement, count: number): void {
   requireCapability(placement, `a pool of ${count} members`, (can) => count <= can.maxMembers);

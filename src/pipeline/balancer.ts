@@ -121,10 +121,11 @@ function wayUnits(
   },
 ): readonly Unit[] {
   const { name, cidrs, variables } = of;
-  if (cidrs === undefined || !CHOOSING_UNITS.has(unit)) return [[name(unit), variables]];
+  const others = CHOOSING_UNITS.get(unit);
+  if (cidrs === undefined || others === undefined) return [[name(unit), variables]];
   return [
     ...cidrs.map((cidr): Unit => [name(`${unit}_from`), { ...variables, cidr }]),
-    [name(`${unit}_others`), variables],
+    [name(others), variables],
   ];
 }
 

@@ -37,8 +37,13 @@ export const WAY_UNITS: Readonly<Record<Way, readonly string[]>> = {
   fallback: ['tracked', 'handover', 'fallback'],
 };
 
-/** Those that let connections in. Where a listener lets in only some there is `UNIT_from` for each CIDR, and `UNIT_others`. */
-export const CHOOSING_UNITS: ReadonlySet<string> = new Set(['listener', 'ask', 'fallback', 'direct']);
+/** Those that let connections in, and the unit that keeps out all others where a listener lets in only some: there is `UNIT_from` for each CIDR then. */
+export const CHOOSING_UNITS: ReadonlyMap<string, string> = new Map([
+  ['listener', 'listener_others'],
+  ['ask', 'listener_others'],
+  ['fallback', 'fallback_others'],
+  ['direct', 'direct_others'],
+]);
 
 /** CIDRs of the clients that the listener lets in; undefined = everybody. */
 export function admitted({ allowedCidrs }: Listener, family: Family): readonly string[] | undefined {

@@ -126,7 +126,7 @@ describe('listener and pool rules', () => {
 describe('placement capabilities', () => {
   const outside: readonly Algorithm[] = ALGORITHMS;
   const served: Readonly<Record<Placement, readonly Algorithm[]>> = {
-    switch: ['SOURCE_IP_PORT', 'SOURCE_IP'],
+    switch: outside,
     namespace: outside,
     container: outside,
     vm: outside,
