@@ -19,28 +19,42 @@ import {
   IN_PORT_16,
   NO_BUFFER,
   type PacketIn,
+  PORT,
 } from '../openflow/index.ts';
 import { type Choice, choicesOf, deniedFlow, isAskedBy, leaseFlow } from '../pipeline/asking.ts';
 import { type Chooser, createChooser } from '../pipeline/choosers.ts';
 import { COOKIE, leaseCookie } from '../pipeline/ids.ts';
 import { TABLES } from '../pipeline/tables.ts';
 import type { HostView } from '../pipeline/view.ts';
-import { connectionKey, createConnections, reversed } from './connections.ts';
-import { type Ends, readEnds } from './ends.ts';
-import { createValve } from './valve.ts';
+import { CONNECTIONS, type Counted, connectionKey, createConnections } from './connections.ts';
+import { type Ends, readEnds, reversed } from './ends.ts';
+import { inquiry, isKnown } from './inquiry.ts';
+import { createValve, VALVE } from './valve.ts';
+
+export interface Bounds {
+  readonly connections?: Partial<typeof CONNECTIONS>;
+  readonly valve?: Partial<typeof VALVE>;
+}
 
 export interface AskingInit {
-  send(messages: readonly Body[]): void;
+  /** Resolves when they are on their way, or cannot be. */
+  send(messages: readonly Body[]): Promise<void>;
+  /** Milliseconds; the real time unless given. */
+  readonly now?: () => number;
+  /** Those that are not the usual ones. */
+  readonly bounds?: Bounds;
 }
 
 export interface Asking {
+  /** How many connections are counted. */
+  readonly counted: number;
   setView(view: HostView): void;
   /** Whether the packet was sent for a choice, or to tell of an end; then it has been dealt with. */
   take(packet: PacketIn): boolean;
   /** Renews the lease from now on. */
   start(): void;
-  /** Lets the lease run out, or takes it back where the switch can still be told. */
-  stop(): void;
+  /** Takes the lease back; where the switch cannot be told it runs out. */
+  stop(): Promise<void>;
 }
 
 /** Well below the second that a lease lasts. */
@@ -49,16 +63,18 @@ const RENEW_MS = 400;
 const KEPT = ['reg0', 'reg1', 'reg2', 'reg3', 'reg4'] as const;
 type Registers = Readonly<Partial<Record<`reg${number}`, number>>>;
 
-export function createAsking({ send }: AskingInit): Asking {
+export function createAsking({ send, now = Date.now, bounds = {} }: AskingInit): Asking {
   const choosers = new Map<number, { readonly algorithm: Choice['algorithm']; readonly chooser: Chooser }>();
-  const connections = createConnections();
-  const valve = createValve();
+  const connections = createConnections({ now, ...CONNECTIONS, ...bounds.connections });
+  const valve = createValve({ ...VALVE, ...bounds.valve });
   let view: HostView | undefined;
   let isAsked = false;
   let choices: ReadonlyMap<number, Choice> | undefined;
   let timer: NodeJS.Timeout | undefined;
   /** Whom the last first packets were given to: one that is sent again while the first is under way gets the same. */
   let recent: [now: Map<string, number>, before: Map<string, number>] = [new Map(), new Map()];
+
+  const ended = (over: Counted | undefined) => over?.chooser.ended(over.member);
 
   /** Computed when it is asked for: most views change nothing of it. */
   function choiceFor(group: number): Choice | undefined {
@@ -83,71 +99,75 @@ export function createAsking({ send }: AskingInit): Asking {
     const key = connectionKey(network, ends);
     const before = recent[0].get(key) ?? recent[1].get(key);
     if (before !== undefined && choice.members.some((member) => member.key === before)) return before;
-    const chosen = chooserOf(group, choice).choose(choice.members);
+    const chooser = chooserOf(group, choice);
+    const chosen = chooser.choose(choice.members);
     const member = choice.members.find((one) => one.key === chosen);
     if (member === undefined) return undefined;
     recent[0].set(key, member.key);
     if (choice.algorithm === 'LEAST_CONNECTIONS') {
-      const { address: destination, protocolPort: destinationPort } = member;
-      const memberSide = connectionKey(network, { ...ends, destination, destinationPort });
-      // Conntrack says that it is new: what had the same addresses and ports has ended.
-      for (const old of connections.add({ group, member: member.key, keys: [key, memberSide] })) ended(old);
+      const memberSide = { ...ends, destination: member.address, destinationPort: member.protocolPort };
+      // Conntrack says that it is new: what had the same ends is over.
+      const begun = { chooser, member: member.key, network, clientSide: ends, memberSide };
+      for (const old of connections.add(begun)) ended(old);
     }
     return member.key;
-  }
-
-  function ended({ group, member }: { readonly group: number; readonly member: number }): void {
-    choosers.get(group)?.chooser.ended(member);
   }
 
   function answer({ data, inPort }: PacketIn, registers: Registers): void {
     const ends = readEnds(data);
     if (ends === undefined || inPort === undefined) return;
     const member = memberFor(registers.reg7 ?? 0, registers.reg0 ?? 0, ends);
-    if (member !== undefined) send([packetOut(data, inPort, { ...registers, reg6: member })]);
+    if (member !== undefined) void send([packetOut(data, inPort, { ...registers, reg6: member })]);
     const verdict = valve.passed(inPort);
-    if (verdict === 'deny port') send([put(deniedFlow(inPort))]);
-    if (verdict === 'deny all') send([remove(leaseFlow())]);
+    if (verdict === 'deny port') void send([put(deniedFlow(inPort))]);
+    if (verdict === 'deny all') void send([remove(leaseFlow())]);
   }
 
   function tellEnd({ data, tableId }: PacketIn, registers: Registers): void {
     const ends = readEnds(data);
     if (ends === undefined) return;
     const seenByClient = tableId === TABLES.select ? ends : reversed(ends);
-    const over = connections.take(connectionKey(registers.reg0 ?? 0, seenByClient));
-    if (over !== undefined) ended(over);
+    ended(connections.take(registers.reg0 ?? 0, seenByClient));
   }
 
   function renew(): void {
     recent = [new Map(), recent[0]];
-    if (valve.tick() && isAsked) send([put(leaseFlow())]);
+    if (valve.tick() && isAsked) void send([put(leaseFlow())]);
+    const inquiries = [...connections.due()].map(([id, { network, memberSide }]) => inquiry(id, network, memberSide));
+    if (inquiries.length > 0) void send(inquiries);
   }
 
   return {
+    get counted() {
+      return connections.size;
+    },
     setView(next) {
       view = next;
       choices = undefined;
       const wasAsked = isAsked;
       isAsked = isAskedBy(next);
       if (timer === undefined || wasAsked === isAsked) return;
-      send([isAsked ? put(leaseFlow()) : remove(leaseFlow())]);
+      void send([isAsked ? put(leaseFlow()) : remove(leaseFlow())]);
     },
     take(packet) {
       if ((packet.cookie & COOKIE.mask) !== COOKIE.value) return false;
       const registers = canonicalMatch(packet.match) as Registers;
-      if (packet.tableId === TABLES.choose) answer(packet, registers);
+      if (packet.tableId === TABLES.choose && packet.inPort === PORT.controller) {
+        if (!isKnown(packet.match)) ended(connections.takeById(registers.reg7 ?? 0));
+      } else if (packet.tableId === TABLES.choose) answer(packet, registers);
       else if (packet.tableId === TABLES.select || packet.tableId === TABLES.unnat) tellEnd(packet, registers);
       else return false;
       return true;
     },
     start() {
       timer ??= setInterval(renew, RENEW_MS);
-      if (isAsked) send([put(leaseFlow())]);
+      if (isAsked) void send([put(leaseFlow())]);
     },
-    stop() {
+    async stop() {
+      const wasRenewed = timer !== undefined && isAsked;
       clearInterval(timer);
-      if (timer !== undefined && isAsked) send([remove(leaseFlow())]);
       timer = undefined;
+      if (wasRenewed) await send([remove(leaseFlow())]);
     },
   };
 }

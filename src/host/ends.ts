@@ -50,3 +50,12 @@ function ipv6(frame: Uint8Array, at: number): Header | undefined {
   if (frame.length < at + 40) return undefined;
   return { protocol: frame[at + 6]!, addresses: at + 8, size: 16, end: at + 40 };
 }
+
+/** The same connection seen from the other end. */
+export function reversed({ protocol, source, sourcePort, destination, destinationPort }: Ends): Ends {
+  return {
+    protocol,
+    ...{ source: destination, sourcePort: destinationPort },
+    ...{ destination: source, destinationPort: sourcePort },
+  };
+}

@@ -6,6 +6,7 @@
  *       └─ listener, lock ──▶ OpenFlow session ◀── reconciler ◀── desired.update(view)
  *                                   └──▶ packet-ins ──▶ choices, 'claim'
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
 import { describeSwitch, dialSession, enableAsync, NO_BUFFER, type PacketIn, type Session } from '../openflow/index.ts';
@@ -13,7 +14,7 @@ import { createOvsdbClient, type Lock, type OvsdbClient, type TlsOptions } from 
 import { createDesired, type Desired, type SharedEntries } from '../pipeline/desired.ts';
 import type { HostView } from '../pipeline/view.ts';
 import { createReconciler, type Reconciler } from '../reconcile/reconciler.ts';
-import { type Asking, createAsking } from './asking.ts';
+import { type Asking, type AskingInit, type Bounds, createAsking } from './asking.ts';
 import { bridgeNamed, findBridge, prepareBridge, releaseBridge } from './bridge.ts';
 import { HostError } from './errors.ts';
 import { EMPTY_INVENTORY, type Inventory, readInventory } from './inventory.ts';
@@ -30,6 +31,8 @@ export interface HostInit {
   readonly logger: Logger;
   /** What this host has in common with others under the same controller. */
   readonly shared?: SharedEntries;
+  /** How much is asked and remembered where the controller chooses, if not as usual. */
+  readonly bounds?: Bounds;
 }
 
 /** A VIP to be told to the VM behind a port. */
@@ -63,6 +66,8 @@ const EMPTY_VIEW: HostView = {
   neighbour: () => undefined,
   addresses: () => [],
 };
+/** How long a switch may take to hear that it cannot ask any more. */
+const GOODBYE_MS = 200;
 const OFPP_CONTROLLER = 0xffff_fffd;
 const OFPP_NORMAL = 0xffff_fffa;
 
@@ -88,10 +93,11 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   constructor(init: HostInit) {
     super();
     this.#init = init;
-    const { remote, tls, shared } = init;
+    const { remote, tls, shared, bounds } = init;
     this.#desired = createDesired(shared && { shared });
     // A session that ends meanwhile says so by its close event.
-    this.#asking = createAsking({ send: (messages) => void this.#session?.send(messages).catch(() => {}) });
+    const send: AskingInit['send'] = async (messages) => this.#session?.send(messages).catch(() => {});
+    this.#asking = createAsking({ send, ...(bounds && { bounds }) });
     const connection = { remote, backoffMs: DATABASE_BACKOFF_MS, ...(tls && { tls }) };
     this.#ovsdb = createOvsdbClient({ ...connection, database: 'Open_vSwitch', tables: OVS_TABLES });
     this.#ovsdb.on('change', () => this.#readInventory());
@@ -120,6 +126,11 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     return this.#reconciler;
   }
 
+  /** How many connections are counted, for algorithms that do. */
+  get counted(): number {
+    return this.#asking.counted;
+  }
+
   /** As the switch says it; empty before the first session. */
   get ovsVersion(): string {
     return this.#ovsVersion;
@@ -137,6 +148,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
 
   /** Ends the work on the bridge for good. */
   async #rest(): Promise<void> {
+    await Promise.race([this.#asking.stop(), delay(GOODBYE_MS, undefined, { ref: false })]);
     this.#stopping.abort();
     this.#changed();
     await this.#running;
@@ -280,7 +292,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
       healthy();
       await this.#reconciler.run(AbortSignal.any([signal, ended.signal]));
     } finally {
-      this.#asking.stop();
+      void this.#asking.stop();
       this.#session = undefined;
       this.#reconciler = undefined;
       this.#applied = false;

@@ -20,9 +20,9 @@ export interface ValveInit {
 }
 
 /** With a tick of 0.4 s: 1,000 connections a second from a port, 2,000 from a host, and two seconds of rest. */
-const DEFAULTS: ValveInit = { mostPerPort: 400, most: 800, restTicks: 5 };
+export const VALVE: ValveInit = { mostPerPort: 400, most: 800, restTicks: 5 };
 
-export function createValve({ mostPerPort, most, restTicks }: ValveInit = DEFAULTS): Valve {
+export function createValve({ mostPerPort, most, restTicks }: ValveInit): Valve {
   const counts = new Map<number, number>();
   let total = 0;
   let rest = 0;

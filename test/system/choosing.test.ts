@@ -104,6 +104,29 @@ describe('choosing in the controller', function () {
     expect(tally(await world.vm('c1').names({ address: VIP4 }, 90))).to.deep.equal({ s1: 30, s2: 30, s3: 30 });
   });
 
+  it('keeps to allowed CIDRs, and to backup members only where nobody else is', async () => {
+    const listener = { allowed_cidrs: ['10.0.0.11/32', 'fd00::11/128'] };
+    await clearAway(world);
+    const standby = members({ s1: 1, s2: 1, s3: 1 }).map((one) => ({ ...one, backup: one.name.startsWith('s3') }));
+    await world.apply(balancing('web', standby, { algorithm: 'ROUND_ROBIN', listener }));
+    await leased();
+    for (const address of VIPS) {
+      expect(tally(await world.vm('c1').sequence({ address }, 20))).to.deep.equal({ s1: 10, s2: 10 });
+      const [refused] = await world.vm('c2').run('fetch', { address, count: 1, timeoutMs: 300 });
+      expect(refused).to.match(/^error /);
+    }
+  });
+
+  it('is told by hostlb trace', async () => {
+    await fresh({ s1: 1, s2: 1, s3: 1 }, { algorithm: 'ROUND_ROBIN', pool: { name: 'turns' } });
+    const { code, stdout } = await world.cli('trace', 'h1', '--from', 'c1', '--to', `${VIP4}:80`);
+    expect(code).to.equal(0);
+    expect(stdout)
+      .to.match(/^choose +the controller is asked/m)
+      .and.match(/^Goes to the controller, which chooses one of pool turns/m);
+    expect(stdout).to.not.include('not as it should be');
+  });
+
   for (const address of VIPS) {
     it(`LEAST_CONNECTIONS: who has the fewest gets the next, through ${address}`, async () => {
       await fresh({ s1: 1, s2: 1, s3: 1 }, { algorithm: 'LEAST_CONNECTIONS' });
