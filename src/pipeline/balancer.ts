@@ -123,10 +123,7 @@ function wayUnits(
   const { name, cidrs, variables } = of;
   const others = CHOOSING_UNITS.get(unit);
   if (cidrs === undefined || others === undefined) return [[name(unit), variables]];
-  return [
-    ...cidrs.map((cidr): Unit => [name(`${unit}_from`), { ...variables, cidr }]),
-    [name(others), variables],
-  ];
+  return [...cidrs.map((cidr): Unit => [name(`${unit}_from`), { ...variables, cidr }]), [name(others), variables]];
 }
 
 /** What a sandbox sends: to clients as the VIP, to members from the host's own address. */

@@ -71,6 +71,11 @@ const datagrams = DATAGRAMS.flatMap((protocol, i) =>
 const resident = (loadBalancer: LoadBalancer) =>
   loadBalancer.pools[0]!.members.map((member) => ({ loadBalancer, member, mac: macOf(1), ofport: 1 }));
 
+const askedDatagrams = DATAGRAMS.flatMap((protocol, i) => {
+  const one = (number: number) => carried(asking(`${protocol}-${number}`, number, 'ROUND_ROBIN'), protocol);
+  return [one(140 + 2 * i), restricted(one(141 + 2 * i))];
+});
+
 /** A host on which everything that the pipeline knows happens at once. */
 const everything = hostView({
   ports: [portView(1), portView(2, { ownerKey: 900, network: red })],
@@ -83,7 +88,7 @@ const everything = hostView({
   balancers: [
     balancerView(balancing('in', members(), { vips })),
     balancerView(direct),
-    ...datagrams.map((one) => balancerView(one)),
+    ...[...datagrams, ...askedDatagrams].map((one) => balancerView(one)),
     balancerView(asking('turns', 111, 'ROUND_ROBIN')),
     balancerView(asking('least', 112, 'LEAST_CONNECTIONS')),
     balancerView(restricted(asking('some-asking', 113, 'ROUND_ROBIN'))),

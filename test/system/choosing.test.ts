@@ -117,6 +117,25 @@ describe('choosing in the controller', function () {
     }
   });
 
+  it('ROUND_ROBIN of UDP: each client port in turn, and to the same member from then on', async () => {
+    await clearAway(world);
+    await Promise.all(['s1', 's2', 's3'].map((name) => world.vm(name).run('serveDatagrams', { port: 53 })));
+    const servers = members({ s1: 1, s2: 1, s3: 1 }).map((one) => ({ ...one, protocol_port: 53 }));
+    const udp = { algorithm: 'ROUND_ROBIN', port: 53, listener: { protocol: 'UDP' } } as const;
+    await world.apply(balancing('names', servers, udp));
+    await leased();
+    for (const address of VIPS) {
+      const order: string[] = [];
+      for (let fromPort = 20_000; fromPort < 20_009; fromPort++) {
+        const told = await world.vm('c1').run('datagrams', { address, port: 53, fromPort, count: 3 });
+        expect(new Set(told).size, told.join()).to.equal(1);
+        order.push(told[0]!.split(' ')[0]!);
+      }
+      expect(order.slice(3)).to.deep.equal(order.slice(0, -3));
+      expect(new Set(order).size).to.equal(3);
+    }
+  });
+
   it('is told by hostlb trace', async () => {
     await fresh({ s1: 1, s2: 1, s3: 1 }, { algorithm: 'ROUND_ROBIN', pool: { name: 'turns' } });
     const { code, stdout } = await world.cli('trace', 'h1', '--from', 'c1', '--to', `${VIP4}:80`);
