@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { changes } from './changes.ts';
+import { choosing } from './choosing.ts';
 import { codec } from './codec.ts';
 import { compute } from './compute.ts';
 import type { Bench } from './lib/bench.ts';
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   lookup,
   plug,
   throughput,
+  choosing,
   restart,
   sandboxes,
   changes,

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { createLab, type Lab, parseTopology, type VmRequest } from '../../src/lab/index.ts';
-import type { Placement } from '../../src/model/types.ts';
+import type { Algorithm, Placement } from '../../src/model/types.ts';
 import { packaged } from '../../src/util/paths.ts';
 import { VM_IMAGES } from '../../test/support/vm-images.ts';
 import { defer } from './clean-up.ts';
@@ -77,13 +77,22 @@ export interface WebPlan {
   readonly placement?: Placement;
   readonly network?: string;
   readonly owner?: string;
+  /** SOURCE_IP_PORT in the switch, elsewhere ROUND_ROBIN, unless given. */
+  readonly algorithm?: Algorithm;
 }
 
 /** A load balancer of port 80 in the form of `hostlb apply`. */
-export function web({ name, vips, members, placement = 'switch', network = 'blue', owner }: WebPlan): object {
-  const lb_algorithm = placement === 'switch' ? 'SOURCE_IP_PORT' : 'ROUND_ROBIN';
+export function web({
+  name,
+  vips,
+  members,
+  placement = 'switch',
+  network = 'blue',
+  owner,
+  algorithm,
+}: WebPlan): object {
   const pool = {
-    lb_algorithm,
+    lb_algorithm: algorithm ?? (placement === 'switch' ? 'SOURCE_IP_PORT' : 'ROUND_ROBIN'),
     members: members.map((member) => ({
       ...(typeof member === 'string' ? { address: member } : member),
       protocol_port: 80,

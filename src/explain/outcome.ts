@@ -28,6 +28,9 @@ export function outcomeOf(passes: readonly FollowedPass[], words: string, names:
   if (last.failure !== '') return { kind: 'dropped', text: `Dropped: the switch gives up, ${last.failure}.` };
   if (ports.length === 0) {
     const toController = last.datapathActions.includes('userspace(') || last.datapathActions.includes('controller(');
+    if (toController && step !== undefined && tableName(step.table) === 'choose') {
+      return { kind: 'controller', text: askedText(last, names) };
+    }
     if (toController) return { kind: 'controller', text: 'Goes to the controller and nowhere else.' };
     const name = step === undefined ? '' : (tableName(step.table) ?? String(step.table));
     return { kind: 'dropped', text: `Dropped in table ${name}: ${words.replace(/^dropped: /, '')}.` };
@@ -42,6 +45,12 @@ export function outcomeOf(passes: readonly FollowedPass[], words: string, names:
     return { kind: 'balancer', text: `Handed to ${to}${where}, which chooses a member and connects to it.` };
   }
   return delivered(last, to, names);
+}
+
+/** The group stands in register 7 where the controller is asked. */
+function askedText({ final }: FollowedPass, names: Names): string {
+  const pool = names.group(Number(fieldsOf(final).get('reg7') ?? 0));
+  return `Goes to the controller, which chooses ${pool} and sends it back into the switch.`;
 }
 
 function delivered(pass: FollowedPass, to: string, names: Names): Outcome {

@@ -1,7 +1,8 @@
 /** A trace in words: table after table, where the packet ends, and why. */
-import { flowKey, parseMatch, TextError } from '../openflow/index.ts';
-import { readCookie } from '../pipeline/ids.ts';
-import type { ExplainedFlows, FlowLine } from './flows.ts';
+import { flowKey, parseMatch, printFlow, TextError } from '../openflow/index.ts';
+import { deniedFlow, leaseFlow } from '../pipeline/asking.ts';
+import { isLease, readCookie } from '../pipeline/ids.ts';
+import { type ExplainedFlows, type FlowLine, wordsOf } from './flows.ts';
 import type { FollowedPass } from './follow.ts';
 import { memberWords, type Names } from './names.ts';
 import { type Outcome, outcomeOf } from './outcome.ts';
@@ -82,7 +83,7 @@ interface Around {
 function toldStep(step: TraceStep, next: TraceStep | undefined, { byKey, names, pass }: Around): ToldStep {
   const { table, match, cookie } = step;
   const isOurs = readCookie(cookie) !== undefined;
-  const line = byKey.get(keyOf(step));
+  const line = byKey.get(keyOf(step)) ?? leaseLine(step, names);
   const words = line !== undefined ? line.words || line.text : strangeWords(step, isOurs);
   return {
     table,
@@ -94,6 +95,14 @@ function toldStep(step: TraceStep, next: TraceStep | undefined, { byKey, names, 
     ),
     wanted: isOurs ? line !== undefined : null,
   };
+}
+
+/** A flow that the controller puts beside what is desired. */
+function leaseLine({ cookie, match }: TraceStep, names: Names): Pick<FlowLine, 'words' | 'text'> | undefined {
+  if (!isLease(cookie)) return undefined;
+  const port = /in_port=(\d+)/.exec(match ?? '')?.[1];
+  const flow = port === undefined ? leaseFlow() : deniedFlow(Number(port));
+  return { words: wordsOf(flow, names), text: printFlow(flow) };
 }
 
 /** What tells the flow that matched from others; empty when it cannot be read. */

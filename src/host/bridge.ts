@@ -3,14 +3,17 @@ import { dirname } from 'node:path';
 import { byUuid, formatRemote, insert, mutate, named, type OvsdbClient, parseRemote, update } from '../ovsdb/index.ts';
 import { OWN_TABLES } from '../pipeline/tables.ts';
 import { HostError } from './errors.ts';
-import { type BridgeRow, OVS_TABLES, type OvsTables } from './ovs-tables.ts';
+import { type BridgeRow, type ControllerRow, OVS_TABLES, type OvsTables } from './ovs-tables.ts';
 
 /** `external_ids` key of the rows that are ours. */
 const OURS = 'hostlb';
 /** First port tried for a passive OpenFlow listener: the one IANA gives OpenFlow. */
 const FIRST_PORT = 6653;
-/** Packet-ins per second that a switch may send, and how many at once. */
-const PACKET_IN_LIMIT = { rate: 1000, burst: 250 } as const;
+/**
+ * Packet-ins per second that a switch may send: more than `valve.ts` lets through, which is not to wait here. Of those that
+ * come at once Open vSwitch sends 100 and drops the rest; with a burst of 100 as many again wait, and ports take turns.
+ */
+const PACKET_IN_LIMIT = { controller_rate_limit: 4000, controller_burst_limit: 100 } as const;
 /** Oldest Open vSwitch with everything the pipeline uses (OpenFlow 1.5 group properties, ct with NAT in both datapaths). */
 const OLDEST = [2, 17] as const;
 
@@ -63,7 +66,8 @@ export async function prepareBridge(
     .map((id) => client.tables.Controller.get(id))
     .find((row) => row?.external_ids[OURS] === bridge.name);
   const target = existing?.target ?? listenerTarget(client, bridge.name, dbRemote);
-  const operations = [...(existing === undefined ? addListener(bridge, target) : []), ...nameTables(bridge)];
+  const listener = existing === undefined ? addListener(bridge, target) : limitListener(existing);
+  const operations = [...listener, ...nameTables(bridge)];
   if (operations.length > 0) await client.transact(operations);
   return dialRemote(target, dbRemote);
 }
@@ -72,13 +76,19 @@ function addListener(bridge: BridgeRow, target: string) {
   const row = {
     target,
     external_ids: { [OURS]: bridge.name },
-    controller_rate_limit: PACKET_IN_LIMIT.rate,
-    controller_burst_limit: PACKET_IN_LIMIT.burst,
+    ...PACKET_IN_LIMIT,
   };
   return [
     insert(OVS_TABLES.Controller, row, { uuidName: 'listener' }),
     mutate(OVS_TABLES.Bridge, byUuid(bridge._uuid), [['controller', 'insert', [named('listener')]]]),
   ];
+}
+
+/** One that another version made may have other limits. */
+function limitListener({ _uuid, controller_rate_limit, controller_burst_limit }: ControllerRow) {
+  const { controller_rate_limit: rate, controller_burst_limit: burst } = PACKET_IN_LIMIT;
+  if (controller_rate_limit === rate && controller_burst_limit === burst) return [];
+  return [update(OVS_TABLES.Controller, byUuid(_uuid), PACKET_IN_LIMIT)];
 }
 
 /** Names every table of ours that nobody has named yet, so that `ovs-ofctl --names` reads well. */

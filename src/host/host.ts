@@ -4,8 +4,9 @@
  *     OVSDB ──▶ inventory (what is plugged in)  ──▶ 'inventory' ──▶ controller computes a view
  *       │                                                               │
  *       └─ listener, lock ──▶ OpenFlow session ◀── reconciler ◀── desired.update(view)
- *                                   └──▶ packet-ins ──▶ 'claim'
+ *                                   └──▶ packet-ins ──▶ choices, 'claim'
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
 import { describeSwitch, dialSession, enableAsync, NO_BUFFER, type PacketIn, type Session } from '../openflow/index.ts';
@@ -14,6 +15,7 @@ import type { Binding } from '../pipeline/bindings.ts';
 import { createDesired, type Desired, type SharedEntries } from '../pipeline/desired.ts';
 import type { HostView } from '../pipeline/view.ts';
 import { createReconciler, type Reconciler } from '../reconcile/reconciler.ts';
+import { type Asking, type AskingInit, type Bounds, createAsking } from './asking.ts';
 import { bridgeNamed, findBridge, prepareBridge, releaseBridge } from './bridge.ts';
 import { canFlush, flushOf } from './conntrack.ts';
 import { HostError } from './errors.ts';
@@ -31,6 +33,8 @@ export interface HostInit {
   readonly logger: Logger;
   /** What this host has in common with others under the same controller. */
   readonly shared?: SharedEntries;
+  /** How much is asked and remembered where the controller chooses, if not as usual. */
+  readonly bounds?: Bounds;
 }
 
 /** A VIP to be told to the VM behind a port. */
@@ -65,6 +69,8 @@ const EMPTY_VIEW: HostView = {
   neighbour: () => undefined,
   addresses: () => [],
 };
+/** How long a switch may take to hear that it cannot ask any more. */
+const GOODBYE_MS = 200;
 const OFPP_CONTROLLER = 0xffff_fffd;
 const OFPP_NORMAL = 0xffff_fffa;
 
@@ -73,6 +79,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   readonly #init: HostInit;
   readonly #ovsdb: OvsdbClient<OvsTables>;
   readonly #desired: Desired;
+  readonly #asking: Asking;
   readonly #stopping = new AbortController();
   #inventory: Inventory | undefined;
   /** Counts views; 0 = none yet. */
@@ -89,8 +96,11 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   constructor(init: HostInit) {
     super();
     this.#init = init;
-    const { remote, tls, shared } = init;
+    const { remote, tls, shared, bounds } = init;
     this.#desired = createDesired(shared && { shared });
+    // A session that ends meanwhile says so by its close event.
+    const send: AskingInit['send'] = async (messages) => this.#session?.send(messages).catch(() => {});
+    this.#asking = createAsking({ send, ...(bounds && { bounds }) });
     const connection = { remote, backoffMs: DATABASE_BACKOFF_MS, ...(tls && { tls }) };
     this.#ovsdb = createOvsdbClient({ ...connection, database: 'Open_vSwitch', tables: OVS_TABLES });
     this.#ovsdb.on('change', () => this.#readInventory());
@@ -119,6 +129,11 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     return this.#reconciler;
   }
 
+  /** How many connections are counted, for algorithms that do. */
+  get counted(): number {
+    return this.#asking.counted;
+  }
+
   /** As the switch says it; empty before the first session. */
   get ovsVersion(): string {
     return this.#ovsVersion;
@@ -136,6 +151,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
 
   /** Ends the work on the bridge for good. */
   async #rest(): Promise<void> {
+    await Promise.race([this.#asking.stop(), delay(GOODBYE_MS, undefined, { ref: false })]);
     this.#stopping.abort();
     this.#changed();
     await this.#running;
@@ -144,6 +160,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   /** Makes the switch be what the view asks for; answers the view's revision, which `applied` names later. */
   setView(view: HostView): number {
     const change = this.#desired.update(view);
+    this.#asking.setView(view);
     this.#revision++;
     const keys = { groups: change.groups.keys(), flows: change.flows.keys() };
     this.#reconciler?.changed(keys, this.#revision);
@@ -285,9 +302,11 @@ export class HostKeeper extends EventEmitter<HostEvents> {
       this.#session = session;
       this.#reconciler = this.#createReconciler(session);
       this.#reconciler.changed({ groups: [], flows: [] }, this.#revision);
+      this.#asking.start();
       healthy();
       await this.#reconciler.run(AbortSignal.any([signal, ended.signal]));
     } finally {
+      void this.#asking.stop();
       this.#session = undefined;
       this.#reconciler = undefined;
       this.#applied = false;
@@ -346,7 +365,9 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     });
   }
 
-  #packetIn({ data, inPort }: PacketIn): void {
+  #packetIn(packet: PacketIn): void {
+    if (this.#asking.take(packet)) return;
+    const { data, inPort } = packet;
     const claim = readClaim(data);
     if (claim !== undefined && inPort !== undefined) this.emit('claim', claim, inPort);
   }

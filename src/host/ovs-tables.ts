@@ -30,4 +30,5 @@ export const OVS_TABLES = {
 export type OvsTables = typeof OVS_TABLES;
 export type BridgeRow = Row<OvsTables['Bridge']>;
 export type PortRow = Row<OvsTables['Port']>;
+export type ControllerRow = Row<OvsTables['Controller']>;
 export type InterfaceRow = Row<OvsTables['Interface']>;

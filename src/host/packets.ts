@@ -96,7 +96,7 @@ function toGroup(icmp: readonly number[], { source, group, mac, vlan }: Ipv6Fiel
 }
 
 /** The Internet checksum (RFC 1071) of an even number of bytes. */
-function checksum(bytes: readonly number[]): number {
+export function checksum(bytes: readonly number[]): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) | bytes[i + 1]!;
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);

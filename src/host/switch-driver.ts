@@ -13,7 +13,7 @@ import {
   type Session,
   TABLE_ALL,
 } from '../openflow/index.ts';
-import { COOKIE, isOurGroup } from '../pipeline/ids.ts';
+import { COOKIE, isLease, isOurGroup } from '../pipeline/ids.ts';
 import { flowItem, type Group, groupItem } from '../pipeline/items.ts';
 import { type Driver, type Plan, RefusedError } from '../reconcile/reconciler.ts';
 import type { Item } from '../util/item.ts';
@@ -69,7 +69,8 @@ async function readFlows(session: Session): Promise<Item<Flow>[]> {
     cookieMask: COOKIE.mask,
     match: {},
   });
-  return flows.map((stats) => flowItem(flowFromStats(stats)));
+  // Leases are nobody's desire: they are renewed or run out.
+  return flows.filter((stats) => !isLease(stats.cookie)).map((stats) => flowItem(flowFromStats(stats)));
 }
 
 async function readGroups(session: Session): Promise<Item<Group>[]> {

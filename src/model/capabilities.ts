@@ -71,7 +71,7 @@ export const CAPABILITIES: Readonly<Record<Placement, Capabilities>> = {
   switch: {
     protocol: ['TCP', 'UDP', 'SCTP'],
     poolProtocol: ['TCP', 'UDP', 'SCTP'],
-    lb_algorithm: ['SOURCE_IP_PORT', 'SOURCE_IP'],
+    lb_algorithm: ['SOURCE_IP_PORT', 'SOURCE_IP', 'ROUND_ROBIN', 'LEAST_CONNECTIONS'],
     locality: ['none', 'prefer', 'only'],
     session_persistence: [],
     healthmonitor: [],
@@ -97,6 +97,15 @@ type Option = {
 export function requireOption<O extends Option>(placement: Placement, option: O, value: Capabilities[O][number]): void {
   const name = option === 'attributes' ? value : `${option === 'poolProtocol' ? 'protocol' : option} ${value}`;
   requireCapability(placement, name, (can) => (can[option] as readonly string[]).includes(value));
+}
+
+/** Where members answer themselves all hosts must choose alike for every packet: no algorithm with a memory can. */
+export function requireReturnPath(placement: Placement, returnPath: ReturnPath, algorithm: Algorithm): void {
+  if (returnPath !== 'direct' || algorithm === 'SOURCE_IP' || algorithm === 'SOURCE_IP_PORT') return;
+  throw new ModelError(
+    'unsupported',
+    `Provider '${placement}' does not support a requested option: lb_algorithm ${algorithm} with return_path direct (with return_path balancer it does)`,
+  );
 }
 
 /** Throws ModelError('unsupported') when the placement cannot serve a pool of so many members. */

@@ -8,7 +8,7 @@ import { GROUP_TYPE } from '../openflow/index.ts';
 import { type Contribution, contribution, type Service, type Unit, unitOf } from './contribution.ts';
 import { clientsGroup, poolGroup, zonesOf } from './ids.ts';
 import type { Group } from './items.ts';
-import { slotTable } from './slots.ts';
+import { type SlotMember, slotTable } from './slots.ts';
 import { TABLES } from './tables.ts';
 import type { Variables } from './templates.ts';
 import type { BalancerView } from './view.ts';
@@ -16,6 +16,7 @@ import {
   admitted,
   answersLookups,
   CHOOSING_UNITS,
+  countsConnections,
   isChosenHere,
   isTracked,
   type LiveListener,
@@ -59,6 +60,7 @@ export function balancerContribution(balancer: BalancerView, surroundings: Surro
   for (const [pool, way] of choosing(balancer)) {
     for (const family of new Set(loadBalancer.vips.map(familyOf))) {
       if (way !== 'direct') units.push(...memberUnits(pool, family, common));
+      if (way === 'ask') units.push([`slots${family}`, groupVariable(pool, family)]);
       groups.push({ ...selectGroup(pool, family, surroundings), ...selectionOf(pool, { family, way }) });
     }
   }
@@ -69,6 +71,10 @@ export function balancerContribution(balancer: BalancerView, surroundings: Surro
 function choosing(balancer: BalancerView): ReadonlyMap<Pool, Way> {
   const ways = liveListeners(balancer.loadBalancer).map((one) => [one.defaultPool, wayOf(balancer, one)] as const);
   return new Map(ways.filter(([, way]) => isChosenHere(way)));
+}
+
+function groupVariable({ key }: Pool, family: Family): Variables {
+  return { [`group${family}`]: poolGroup(key, family) };
 }
 
 function memberUnits(pool: Pool, family: Family, common: Variables): readonly Unit[] {
@@ -86,7 +92,7 @@ function vipUnits(balancer: BalancerView, vip: string, common: Variables): reado
   const listeners = liveListeners(balancer.loadBalancer);
   for (const listener of listeners) {
     const { defaultPool, protocolPort: port } = listener;
-    const group = { [`group${family}`]: poolGroup(defaultPool.key, family) };
+    const group = groupVariable(defaultPool, family);
     const cidrs = admitted(listener, family);
     const name = (unit: string) => unitOf(unit, family, transportOf(listener.protocol));
     for (const unit of WAY_UNITS[wayOf(balancer, listener)]) {
@@ -94,6 +100,9 @@ function vipUnits(balancer: BalancerView, vip: string, common: Variables): reado
     }
   }
   if (listeners.some((listener) => isTracked(wayOf(balancer, listener)))) units.push([`fragments${family}`, variables]);
+  if (listeners.some((one) => wayOf(balancer, one) === 'ask' && countsConnections(one.defaultPool))) {
+    units.push([`ends${family}`, variables]);
+  }
   const returning = listeners.filter((listener) => mayHairpin(wayOf(balancer, listener)));
   if (returning.length > 0) units.push([`hairpin_vip${family}`, variables]);
   for (const { address, port, transport } of distinctServices(returning, family)) {
@@ -112,11 +121,9 @@ function wayUnits(
   },
 ): readonly Unit[] {
   const { name, cidrs, variables } = of;
-  if (cidrs === undefined || !CHOOSING_UNITS.has(unit)) return [[name(unit), variables]];
-  return [
-    ...cidrs.map((cidr): Unit => [name(`${unit}_from`), { ...variables, cidr }]),
-    [name(`${unit}_others`), variables],
-  ];
+  const others = CHOOSING_UNITS.get(unit);
+  if (cidrs === undefined || others === undefined) return [[name(unit), variables]];
+  return [...cidrs.map((cidr): Unit => [name(`${unit}_from`), { ...variables, cidr }]), [name(others), variables]];
 }
 
 /** What a sandbox sends: to clients as the VIP, to members from the host's own address. */
@@ -181,12 +188,20 @@ function actionsOf(member: number): Group['buckets'][number]['actions'] {
 }
 
 /** Members on the host count for more where the pool prefers them. */
-function shareOf({ locality, localityFactor }: Pool, { key, weight, address }: Member, { isLocal }: Surroundings) {
+export function shareOf(
+  { locality, localityFactor }: Pool,
+  { key, weight, address }: Member,
+  { isLocal }: Pick<Surroundings, 'isLocal'>,
+): SlotMember {
   return { key, weight: locality === 'prefer' && isLocal(address) ? weight * localityFactor : weight };
 }
 
 /** Members whose MAC is unknown get no slots: they could not be reached. Backups get some only where there is nobody else. */
-function usable(pool: Pool, family: Family, { isReachable, isLocal }: Surroundings): readonly Member[] {
+export function usable(
+  pool: Pool,
+  family: Family,
+  { isReachable, isLocal }: Pick<Surroundings, 'isReachable' | 'isLocal'>,
+): readonly Member[] {
   if (!pool.adminStateUp) return [];
   const near = membersOf(pool, family).filter((m) => pool.locality !== 'only' || isLocal(m.address));
   const able = near.filter((m) => m.adminStateUp && m.weight > 0 && isReachable(m.address));

@@ -4,7 +4,16 @@
  */
 
 /** Kinds of contributions, as they stand in a cookie. */
-export const COOKIE_KINDS = ['host', 'network', 'port', 'uplink', 'load_balancer', 'neighbour', 'service'] as const;
+export const COOKIE_KINDS = [
+  'host',
+  'network',
+  'port',
+  'uplink',
+  'load_balancer',
+  'neighbour',
+  'service',
+  'lease',
+] as const;
 export type CookieKind = (typeof COOKIE_KINDS)[number];
 
 const MAGIC = 0x686c_0000_0000_0000n;
@@ -22,6 +31,16 @@ export function readCookie(cookie: bigint): { readonly kind: CookieKind; readonl
   const kind = COOKIE_KINDS[Number((cookie >> 40n) & 0xffn) - 1];
   if ((cookie & COOKIE.mask) !== COOKIE.value || kind === undefined) return undefined;
   return { kind, key: Number(cookie & 0xffff_ffffn) };
+}
+
+/** Whether the flow is one that the controller puts beside what is desired, for a moment (table choose). */
+export function isLease(cookie: bigint): boolean {
+  return readCookie(cookie)?.kind === 'lease';
+}
+
+/** Selects all leases, for a delete. */
+export function leaseCookie(): { readonly cookie: bigint; readonly cookieMask: bigint } {
+  return { cookie: cookieOf('lease', 0), cookieMask: 0xffff_ffff_ffff_ffffn };
 }
 
 /** Group ids: bits 31-28 are 6, bits 27-1 the key of a pool or network, bit 0 the family (0 IPv4, 1 IPv6). */

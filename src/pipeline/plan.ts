@@ -62,10 +62,10 @@ export function* planHost(view: HostView): Generator<Plan, void> {
     const options = { sandboxes: sandboxed.has(network.id), concerned };
     for (const planned of planNetwork(view, network, options)) yield single(planned);
   }
-  const housedMacs = new Set(view.ports.map(({ network, mac }) => `${network.id} ${mac}`));
+  const isHoused = vmsOf(view);
   for (const balancer of view.balancers) {
     const { network } = balancer.loadBalancer;
-    const isLocal = (mac: string) => housedMacs.has(`${network.id} ${mac}`);
+    const isLocal = (mac: string) => isHoused(network.id, mac);
     yield planBalancer(view, balancer, { sandboxes: sandboxed.has(network.id), isLocal });
   }
   for (const { network, service } of view.leaving) {
@@ -77,6 +77,12 @@ export function* planHost(view: HostView): Generator<Plan, void> {
       view.residents.filter((resident) => resident.loadBalancer === loadBalancer),
     );
   }
+}
+
+/** Whether a MAC is that of a VM of the host. */
+export function vmsOf({ ports }: HostView): (networkId: string, mac: string) => boolean {
+  const macs = new Set(ports.map(({ network, mac }) => `${network.id} ${mac}`));
+  return (networkId, mac) => macs.has(`${networkId} ${mac}`);
 }
 
 function single(planned: Planned): Plan {

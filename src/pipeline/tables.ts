@@ -24,6 +24,8 @@ export const TABLES = {
   output: 117,
   arrive: 118,
   depart: 119,
+  choose: 120,
+  slots: 121,
 } as const;
 
 export type TableName = keyof typeof TABLES;

@@ -12,10 +12,11 @@ export type LiveListener = Listener & { readonly defaultPool: Pool };
 /**
  * Of a listener's connections: `hold`, nobody serves; `switch`, the switch balances them; `sandbox`, the sandbox has them all;
  * `rest`, the sandbox keeps those that it has, new ones wait; `handover`, the sandbox gets new ones, the switch keeps
- * those that it began; `fallback`, the switch gets new ones, each keeps those that it has; `direct`, the switch chooses
+ * those that it began; `fallback`, the switch gets new ones, each keeps those that it has; `ask`, the
+ * controller chooses for each connection, and the switch while there is no controller; `direct`, the switch chooses
  * for every packet and members answer their clients themselves.
  */
-export type Way = 'hold' | 'switch' | 'direct' | 'sandbox' | 'rest' | 'handover' | 'fallback';
+export type Way = 'hold' | 'switch' | 'ask' | 'direct' | 'sandbox' | 'rest' | 'handover' | 'fallback';
 
 /** Outside the switch, for balancers that are plugged in; others are as new. */
 const OUTSIDE = {
@@ -28,6 +29,7 @@ const OUTSIDE = {
 export const WAY_UNITS: Readonly<Record<Way, readonly string[]>> = {
   hold: [],
   switch: ['tracked', 'listener'],
+  ask: ['tracked', 'ask'],
   direct: ['direct'],
   sandbox: ['sandbox_service'],
   rest: ['sandbox_rest'],
@@ -35,8 +37,13 @@ export const WAY_UNITS: Readonly<Record<Way, readonly string[]>> = {
   fallback: ['tracked', 'handover', 'fallback'],
 };
 
-/** Those that give connections to a group. Where a listener lets in only some there is `UNIT_from` for each CIDR, and `UNIT_others`. */
-export const CHOOSING_UNITS: ReadonlySet<string> = new Set(['listener', 'fallback', 'direct']);
+/** Those that let connections in, and the unit that keeps out all others where a listener lets in only some: there is `UNIT_from` for each CIDR then. */
+export const CHOOSING_UNITS: ReadonlyMap<string, string> = new Map([
+  ['listener', 'listener_others'],
+  ['ask', 'listener_others'],
+  ['fallback', 'fallback_others'],
+  ['direct', 'direct_others'],
+]);
 
 /** CIDRs of the clients that the listener lets in; undefined = everybody. */
 export function admitted({ allowedCidrs }: Listener, family: Family): readonly string[] | undefined {
@@ -48,7 +55,8 @@ export function admitted({ allowedCidrs }: Listener, family: Family): readonly s
 /** Whether the switch may have connections of it: replies of members are translated, and hairpins come back. */
 export const isTracked = (way: Way): boolean => WAY_UNITS[way].includes('tracked');
 /** Whether the switch chooses members for new connections. */
-export const isChosenHere = (way: Way): boolean => way === 'switch' || way === 'fallback' || way === 'direct';
+export const isChosenHere = (way: Way): boolean => CHOSEN_HERE.has(way);
+const CHOSEN_HERE: ReadonlySet<Way> = new Set(['switch', 'ask', 'fallback', 'direct']);
 /** Whether a member that is its own client needs the switch to stand between it and itself. */
 export const mayHairpin = (way: Way): boolean => isTracked(way) || way === 'direct';
 
@@ -68,9 +76,20 @@ export function addressesOf({ address, monitorAddress }: Member): readonly strin
 
 export function wayOf({ loadBalancer, plug, state }: BalancerView, listener: LiveListener): Way {
   const { placement, untilReady } = loadBalancer;
-  if (placement === 'switch') return returnsDirectly(loadBalancer) ? 'direct' : 'switch';
+  if (placement === 'switch') {
+    if (returnsDirectly(loadBalancer)) return 'direct';
+    return isAsked(listener.defaultPool) ? 'ask' : 'switch';
+  }
   const until = untilReady === 'switch' && canStandIn(listener) ? 'switch' : 'hold';
   return OUTSIDE[plug === undefined ? 'new' : state][until];
+}
+
+/** Whether its connections are counted: ends matter as beginnings do. */
+export const countsConnections = ({ algorithm }: Pool): boolean => algorithm === 'LEAST_CONNECTIONS';
+
+/** Whether the algorithm needs to know what was chosen before, which no hash does. */
+function isAsked({ algorithm, sessionPersistence }: Pool): boolean {
+  return (algorithm === 'ROUND_ROBIN' || algorithm === 'LEAST_CONNECTIONS') && sessionPersistence === undefined;
 }
 
 /** Whether the switch can serve it for a while. It chooses in its own way, but lets nobody in whom the listener would not. */

@@ -240,16 +240,6 @@ describe('API: listeners, pools and members', () => {
           "Invalid input for field/attribute lb_algorithm. Value: 'BOGUS'. Value should be one of: ROUND_ROBIN, LEAST_CONNECTIONS, SOURCE_IP, SOURCE_IP_PORT",
         ],
         [
-          { ...good, lb_algorithm: 'LEAST_CONNECTIONS' },
-          501,
-          "Provider 'switch' does not support a requested option: lb_algorithm LEAST_CONNECTIONS (namespace, container, vm do)",
-        ],
-        [
-          { ...good, lb_algorithm: 'ROUND_ROBIN' },
-          501,
-          "Provider 'switch' does not support a requested option: lb_algorithm ROUND_ROBIN (namespace, container, vm do)",
-        ],
-        [
           { ...good, session_persistence: { type: 'SOURCE_IP' } },
           501,
           "Provider 'switch' does not support a requested option: session_persistence SOURCE_IP (namespace, container, vm do)",

@@ -1,13 +1,14 @@
 import { expect } from 'chai';
 import { LISTENER_DEFAULTS, POOL_DEFAULTS } from '../../src/model/defaults.ts';
 import type { ListenerPatch, ListenerSpec, MemberSpec, PoolPatch, PoolSpec } from '../../src/model/specs.ts';
-import type { LoadBalancer } from '../../src/model/types.ts';
+import type { Algorithm, LoadBalancer } from '../../src/model/types.ts';
 import {
   draftListener,
   draftLoadBalancer,
   draftMembers,
   draftPoolFor,
   patchedListener,
+  patchedLoadBalancer,
   patchedMember,
   patchedPool,
   poolContext,
@@ -297,7 +298,6 @@ describe('what the switch does not serve', () => {
       () => patchedListener(model, { loadBalancer: inSwitch, listener: flows! }, { connectionLimit: 5 }),
     ],
     ['protocol PROXY', () => draftPool({ protocol: 'PROXY' }, inSwitch)],
-    ['lb_algorithm LEAST_CONNECTIONS', () => draftPool({ algorithm: 'LEAST_CONNECTIONS' }, inSwitch)],
     ['session_persistence SOURCE_IP', () => draftPool({ sessionPersistence: { type: 'SOURCE_IP' } }, inSwitch)],
     ['slow_start', () => patchedPool(context, itsPool!, { slowStartSeconds: 1 })],
     ['monitor_port', () => patchedMember(context, member('10.0.0.21'), { monitorPort: 80 })],
@@ -321,5 +321,27 @@ describe('what the switch does not serve', () => {
     expect(draft(given, inSwitch)).to.deep.include({ timeouts, connectionLimit, allowedCidrs: ['10.0.0.0/8'] });
     const backup = { address: '10.0.0.22', protocolPort: 80, backup: true };
     expect(draftMembers(context, [backup], [])[0]).to.include({ backup: true });
+  });
+});
+
+describe('algorithms with a memory, and members that answer themselves', () => {
+  const [turns, hash] = ['ROUND_ROBIN', 'SOURCE_IP'] as const;
+  const direct = loadBalancer('direct', { placement: 'switch', returnPath: 'direct', pools: [pool('d')] });
+  const message =
+    "Provider 'switch' does not support a requested option: lb_algorithm ROUND_ROBIN with return_path direct (with return_path balancer it does)";
+  const refused = { code: 'unsupported', message } as const;
+
+  it('do not go together: not in a new load balancer, nor by a change of either', () => {
+    const spec = (algorithm: Algorithm) => ({
+      ...{ network: 'blue', vips: ['10.0.0.104'], returnPath: 'direct' as const },
+      pools: [{ name: 'p', algorithm }],
+    });
+    expectModelError(() => draftLoadBalancer(model, spec(turns)), refused);
+    expectModelError(() => draftPool({ algorithm: turns }, direct), refused);
+    expectModelError(() => patchedPool(poolContext(model, direct), direct.pools[0]!, { algorithm: turns }), refused);
+    const inTurn = loadBalancer('turns', { placement: 'switch', pools: [{ ...pool('t'), algorithm: turns }] });
+    expectModelError(() => patchedLoadBalancer(inTurn, { returnPath: 'direct' }), refused);
+    expect(draftLoadBalancer(model, spec(hash)).returnPath).to.equal('direct');
+    expect(draftPool({ algorithm: hash }, direct)).to.include({ algorithm: hash });
   });
 });

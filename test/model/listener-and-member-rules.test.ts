@@ -92,8 +92,8 @@ describe('listener and pool rules', () => {
     [
       'a pool patch beyond the placement',
       'unsupported',
-      'lb_algorithm ROUND_ROBIN',
-      () => patchedPool(poolContext(model, some), p, { algorithm: 'ROUND_ROBIN' }),
+      'slow_start',
+      () => patchedPool(poolContext(model, some), p, { slowStartSeconds: 5 }),
     ],
     [
       'a flag that is none',
@@ -126,7 +126,7 @@ describe('listener and pool rules', () => {
 describe('placement capabilities', () => {
   const outside: readonly Algorithm[] = ALGORITHMS;
   const served: Readonly<Record<Placement, readonly Algorithm[]>> = {
-    switch: ['SOURCE_IP_PORT', 'SOURCE_IP'],
+    switch: outside,
     namespace: outside,
     container: outside,
     vm: outside,

@@ -32,7 +32,9 @@ function fresh(view: HostView) {
   return desired;
 }
 
-describe('the desired flows and groups of a host', () => {
+describe('the desired flows and groups of a host', function () {
+  this.timeout(60_000);
+
   it('are after any sequence of views those of the last view alone', () => {
     fc.assert(
       fc.property(fc.array(anyView, { minLength: 1, maxLength: 6 }), (views) => {

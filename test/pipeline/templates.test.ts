@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { LoadBalancer } from '../../src/model/types.ts';
+import type { LoadBalancer, Pool } from '../../src/model/types.ts';
 import {
   type Action,
   canonicalMatch,
@@ -11,6 +11,7 @@ import {
   parseTemplates,
   printFlow,
 } from '../../src/openflow/index.ts';
+import { deniedFlow, leaseFlow } from '../../src/pipeline/asking.ts';
 import { createDesired } from '../../src/pipeline/desired.ts';
 import { COOKIE, COOKIE_KINDS, cookieOf, isOurGroup, readCookie } from '../../src/pipeline/ids.ts';
 import { OWN_TABLES, TABLES } from '../../src/pipeline/tables.ts';
@@ -30,6 +31,13 @@ function outside(name: string, number: number, parts: Partial<BalancerView>, att
 }
 
 const direct = balancing('direct', members(), { vips: ['10.0.0.107', 'fd00::107'], returnPath: 'direct' });
+
+/** One for which the controller chooses. */
+function asking(name: string, number: number, algorithm: Pool['algorithm']): LoadBalancer {
+  const of = balancing(name, members(), { vips: [`10.0.0.${number}`, `fd00::${number}`] });
+  const pools = of.pools.map((pool) => ({ ...pool, algorithm }));
+  return { ...of, pools, listeners: of.listeners.map((one) => ({ ...one, defaultPool: pools[0]! })) };
+}
 
 /** The same for some clients only. */
 const restricted = (of: LoadBalancer): LoadBalancer => ({
@@ -63,6 +71,11 @@ const datagrams = DATAGRAMS.flatMap((protocol, i) =>
 const resident = (loadBalancer: LoadBalancer) =>
   loadBalancer.pools[0]!.members.map((member) => ({ loadBalancer, member, mac: macOf(1), ofport: 1 }));
 
+const askedDatagrams = DATAGRAMS.flatMap((protocol, i) => {
+  const one = (number: number) => carried(asking(`${protocol}-${number}`, number, 'ROUND_ROBIN'), protocol);
+  return [one(140 + 2 * i), restricted(one(141 + 2 * i))];
+});
+
 /** A host on which everything that the pipeline knows happens at once. */
 const everything = hostView({
   ports: [portView(1), portView(2, { ownerKey: 900, network: red })],
@@ -75,7 +88,10 @@ const everything = hostView({
   balancers: [
     balancerView(balancing('in', members(), { vips })),
     balancerView(direct),
-    ...datagrams.map((one) => balancerView(one)),
+    ...[...datagrams, ...askedDatagrams].map((one) => balancerView(one)),
+    balancerView(asking('turns', 111, 'ROUND_ROBIN')),
+    balancerView(asking('least', 112, 'LEAST_CONNECTIONS')),
+    balancerView(restricted(asking('some-asking', 113, 'ROUND_ROBIN'))),
     balancerView(restricted(balancing('some', members(), { vips: ['10.0.0.108', 'fd00::108'] }))),
     balancerView(
       restricted(
@@ -163,7 +179,7 @@ function isRival(a: Flow, b: Flow): boolean {
 
 describe('the templates in flows/', () => {
   it('are all used', () => {
-    const used = new Set(desiredOf(everything).flows.map(shape));
+    const used = new Set([...desiredOf(everything).flows, leaseFlow(), deniedFlow(1)].map(shape));
     for (const template of templates) {
       const variables = Object.fromEntries(template.variables.map((name) => [name, sample(name, template.unit)]));
       const one = shape(template.instantiate(variables));

@@ -34,6 +34,14 @@ describe('the way of connections', () => {
     expect(wayOf(view({ placement: 'switch', returnPath: 'direct' }, {}), TCP)).to.equal('direct');
   });
 
+  it('in the switch leads to the controller where the algorithm has a memory', () => {
+    for (const algorithm of ['ROUND_ROBIN', 'LEAST_CONNECTIONS'] as const) {
+      const remembering = { ...TCP, defaultPool: { ...TCP.defaultPool, algorithm } };
+      expect(wayOf(view({ placement: 'switch' }, {}), remembering)).to.equal('ask');
+      expect(wayOf(view({ untilReady: 'switch' }, {}), remembering)).to.equal('switch');
+    }
+  });
+
   it('leads to the switch also where a listener lets in only some', () => {
     const some = { ...TCP, allowedCidrs: ['10.0.0.0/25'] };
     for (const [, parts, , swi] of states) expect(wayOf(view({ untilReady: 'switch' }, parts), some)).to.equal(swi);

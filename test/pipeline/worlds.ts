@@ -58,6 +58,8 @@ function variants(
     { ...withPool({}, [http, { ...https, protocol: 'HTTP' }]), lookupMode: 'static' },
     { ...withPool({}, [http, https]), returnPath: base.returnPath === 'direct' ? 'balancer' : base.returnPath },
     { ...withPool({}), lookupMode: 'announce', untilReady: base.untilReady === 'hold' ? 'switch' : 'hold' },
+    withPool({ algorithm: 'LEAST_CONNECTIONS' }, [http, https]),
+    withPool({ algorithm: 'ROUND_ROBIN' }, [http, { ...https, allowedCidrs: ['10.0.0.0/25', 'fd00::/72'] }]),
     withPool({ members: members.map((one, i) => ({ ...one, backup: i > 1, monitorAddress: '10.0.0.29' })) }),
     {
       ...base,
@@ -97,7 +99,7 @@ const uplink: fc.Arbitrary<Omit<UplinkView, 'ofport'> | undefined> = fc.option(
 );
 const balancer = fc.option(
   fc.record({
-    variant: fc.nat(12),
+    variant: fc.nat(14),
     /** Whether a load balancer with direct return has clients here, too. */
     here: fc.boolean(),
     ownerKey,

@@ -131,14 +131,14 @@ describe('store operations', () => {
     await store().deleteLoadBalancer(id);
   });
 
-  it('refuses a VIP that is taken and an unsupported algorithm, and writes nothing', async () => {
+  it('refuses a VIP that is taken and an unsupported slow start, and writes nothing', async () => {
     const { id } = await store().createLoadBalancer({ name: 'first', network: 'blue', vips: ['10.0.0.110'] });
     const before = store().model;
     await expectModelRejection(store().createLoadBalancer({ name: 'second', network: 'blue', vips: ['10.0.0.110'] }), {
       code: 'conflict',
       message: 'VIP 10.0.0.110 of load balancer second in network blue is already the VIP of load balancer first',
     });
-    await expectModelRejection(store().createPool(id, { algorithm: 'ROUND_ROBIN' }), {
+    await expectModelRejection(store().createPool(id, { algorithm: 'SOURCE_IP', slowStartSeconds: 5 }), {
       code: 'unsupported',
       message: 'namespace, container, vm do',
     });

@@ -90,27 +90,39 @@ export function udp(
   return ip({ ...rest, next: UDP, message, checksumAt: 6 });
 }
 
-/** A first packet of a TCP server's answer (SYN, ACK), of either family. */
+/** Flags of TCP packets, by what they do to a connection. */
+export const TCP_FLAGS = { syn: 0x02, answer: 0x12, ack: 0x10, fin: 0x11, rst: 0x14 } as const;
+
+/** A TCP packet of either family; unless said otherwise a first packet of a server's answer (SYN, ACK). */
 export function tcp(
   fields: Link & {
     readonly source: string;
     readonly destination: string;
     readonly sourcePort: number;
     readonly destinationPort: number;
+    readonly flags?: keyof typeof TCP_FLAGS;
+    readonly sequence?: number;
+    readonly acknowledges?: number;
   },
 ): Buffer {
-  const { sourcePort, destinationPort, ...rest } = fields;
+  const { sourcePort, destinationPort, flags = 'answer', sequence = 0, acknowledges = 0, ...rest } = fields;
   const message = Buffer.alloc(20);
   message.writeUInt16BE(sourcePort, 0);
   message.writeUInt16BE(destinationPort, 2);
-  message.writeUInt16BE(0x5012, 12);
+  message.writeUInt32BE(sequence, 4);
+  message.writeUInt32BE(acknowledges, 8);
+  message.writeUInt16BE(0x5000 | TCP_FLAGS[flags], 12);
+  message.writeUInt16BE(0xffff, 14);
   return ip({ ...rest, next: TCP, message, checksumAt: 16 });
 }
 
-/** An IP packet; of IPv4 the checksum of the message is left alone. */
+/** An IP packet. */
 function ip(fields: IpFields): Buffer {
-  const { source, destination, next, message, ...link } = fields;
+  const { source, destination, next, message, checksumAt, ...link } = fields;
   if (source.includes(':')) return ipv6(fields);
+  const ends = Buffer.concat([addressBytes(source), addressBytes(destination)]);
+  const pseudo = Buffer.concat([ends, numbers(0, next, 0, message.length), message]);
+  message.writeUInt16BE(checksum(pseudo), checksumAt);
   const header = Buffer.concat([
     numbers(0x45, 0, 0, 20 + message.length, 0, 0, 0, 0, 64, next, 0, 0),
     addressBytes(source),

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { pino } from 'pino';
-import { HostKeeper, type HostState } from '../../src/host/host.ts';
+import { type HostInit, HostKeeper, type HostState } from '../../src/host/host.ts';
 import type { HostView } from '../../src/pipeline/view.ts';
 import type { Item } from '../../src/util/item.ts';
 
@@ -23,14 +23,22 @@ export interface Kept {
 type Contents = Readonly<Record<'flows' | 'groups', Readonly<Record<string, string>>>>;
 
 /** Makes a keeper of bridge br0; it is not started. */
-export function makeKeeper(remote: string, options: { readonly auditMs?: number } = {}): Kept {
-  const { auditMs = 1e8 } = options;
+export function makeKeeper(remote: string, options: Partial<Pick<HostInit, 'auditMs' | 'bounds'>> = {}): Kept {
+  const { auditMs = 1e8, ...rest } = options;
   const log = new PassThrough();
   const lines = new PassThrough({ objectMode: true });
   log.on('data', (chunk: Buffer) => {
     for (const line of chunk.toString().trim().split('\n')) lines.emit('line', JSON.parse(line));
   });
-  const keeper = new HostKeeper({ name: 'h1', remote, bridge: 'br0', tls: undefined, auditMs, logger: pino({}, log) });
+  const keeper = new HostKeeper({
+    name: 'h1',
+    remote,
+    bridge: 'br0',
+    tls: undefined,
+    auditMs,
+    logger: pino({}, log),
+    ...rest,
+  });
   return {
     keeper,
     applied: () => new Promise((resolve) => keeper.once('applied', resolve)),

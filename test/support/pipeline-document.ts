@@ -19,6 +19,8 @@ The host h1 has the VMs c1 and s1 in the untagged network blue, and r1 in red, V
 | app | 10.0.0.101 | in a namespace |
 | shop | 10.0.0.102 | in a namespace, with \`until_ready: switch\` |
 | media | 10.0.0.103 | in the switch, return path \`direct\` |
+| turns | 10.0.0.105 | in the switch, \`LEAST_CONNECTIONS\` |
+| some-turns | 10.0.0.106 | in the switch, \`ROUND_ROBIN\`, for allowed CIDRs only |
 | red-web | 10.0.0.100 | in the switch, in network red |
 
 Of flows that differ in their values only, one is shown, of IPv6 only what is not the same as with IPv4; cookies are left out.

@@ -26,6 +26,10 @@ const LOAD_BALANCERS = [
     return_path: 'direct',
     listener: { allowed_cidrs: ['10.0.0.0/28'] },
   }),
+  balancing('turns', members4, { vips: ['10.0.0.105'], algorithm: 'LEAST_CONNECTIONS' }),
+  balancing('some-turns', members4, {
+    ...{ vips: ['10.0.0.106'], algorithm: 'ROUND_ROBIN', listener: { allowed_cidrs: ['10.0.0.0/28'] } },
+  }),
   balancing('red-web', members4, {
     ...{ vips: ['10.0.0.100'], network: 'red', listener: { allowed_cidrs: ['10.0.0.0/28'] } },
   }),

@@ -1,5 +1,5 @@
 import { compareAddresses, familyOf } from '../addresses.ts';
-import { DEFAULT_PLACEMENT, requireOption } from '../capabilities.ts';
+import { DEFAULT_PLACEMENT, requireOption, requireReturnPath } from '../capabilities.ts';
 import { LOAD_BALANCER_DEFAULTS } from '../defaults.ts';
 import type { ListenerDraft, LoadBalancerAttributes, LoadBalancerDraft, PoolDraft } from '../drafts.ts';
 import { ModelError } from '../errors.ts';
@@ -34,7 +34,8 @@ export function draftLoadBalancer(model: Model, spec: LoadBalancerSpec): LoadBal
   const network = requireNetwork(model, spec.network);
   const vips = spec.vips.length === 0 ? [pickVip(model, network)] : draftVips(model, network, spec);
   const flavorId = chooseFlavor(model, head.placement, spec.flavor)?.id;
-  const context: PoolContext = { model, network, placement: head.placement, vips };
+  const { placement, returnPath } = head;
+  const context: PoolContext = { model, network, placement, returnPath, vips };
   return { ...head, network, vips, flavorId, ...draftChildren(context, spec.listeners ?? [], spec.pools ?? []) };
 }
 
@@ -83,7 +84,10 @@ export function draftChildren(
 
 /** What a load balancer will be after a change. Throws ModelError('invalid' | 'unsupported'). */
 export function patchedLoadBalancer(loadBalancer: LoadBalancer, patch: LoadBalancerPatch): LoadBalancerAttributes {
-  return merged(loadBalancer.placement, loadBalancer, patch);
+  const { placement, pools } = loadBalancer;
+  const next = merged(placement, loadBalancer, patch);
+  for (const { algorithm } of pools) requireReturnPath(placement, next.returnPath, algorithm);
+  return next;
 }
 
 /** Throws ModelError('invalid') when the load balancer has listeners or pools. */

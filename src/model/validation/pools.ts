@@ -1,4 +1,4 @@
-import { requireOption } from '../capabilities.ts';
+import { requireOption, requireReturnPath } from '../capabilities.ts';
 import { POOL_DEFAULTS } from '../defaults.ts';
 import type { PoolAttributes, PoolDraft } from '../drafts.ts';
 import { ModelError } from '../errors.ts';
@@ -33,7 +33,7 @@ export function patchedPool(context: PoolContext, pool: Pool, patch: PoolPatch):
 }
 
 /** `base` with what was given in its place, checked. */
-function merged({ placement }: PoolContext, base: PoolAttributes, patch: PoolPatch): PoolAttributes {
+function merged({ placement, returnPath }: PoolContext, base: PoolAttributes, patch: PoolPatch): PoolAttributes {
   const next: PoolAttributes = {
     protocol: base.protocol,
     name: given(patch.name, base.name, (value) => text('name', value)),
@@ -52,6 +52,7 @@ function merged({ placement }: PoolContext, base: PoolAttributes, patch: PoolPat
     adminStateUp: given(patch.adminStateUp, base.adminStateUp, (value) => flag('admin_state_up', value, true)),
   };
   requireOption(placement, 'lb_algorithm', next.algorithm);
+  requireReturnPath(placement, returnPath, next.algorithm);
   requireOption(placement, 'locality', next.locality);
   if (next.sessionPersistence !== undefined) {
     requireOption(placement, 'session_persistence', next.sessionPersistence.type);

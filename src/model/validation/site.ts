@@ -2,19 +2,20 @@
 import type { AddressRange, Cidr } from '../addresses.ts';
 import { contains, isHostAddress, isUnicast, parseCidr, parseRange } from '../addresses.ts';
 import { ModelError } from '../errors.ts';
-import type { LoadBalancer, Member, Model, Network, Placement, VirtualMachine } from '../types.ts';
+import type { LoadBalancer, Member, Model, Network, Placement, ReturnPath, VirtualMachine } from '../types.ts';
 
 /** The load balancer that listeners and pools are for; it may not exist yet. */
 export interface PoolContext {
   readonly model: Model;
   readonly network: Network;
   readonly placement: Placement;
+  readonly returnPath: ReturnPath;
   readonly vips: readonly string[];
 }
 
 /** The context of a load balancer that exists. */
-export function poolContext(model: Model, { network, placement, vips }: LoadBalancer): PoolContext {
-  return { model, network, placement, vips };
+export function poolContext(model: Model, { network, placement, returnPath, vips }: LoadBalancer): PoolContext {
+  return { model, network, placement, returnPath, vips };
 }
 
 /** The part of a network that addresses are checked against. */
