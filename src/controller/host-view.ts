@@ -3,9 +3,9 @@ import type { Inventory } from '../host/inventory.ts';
 import { ownAddresses } from '../model/own-addresses.ts';
 import type { Balancer, LoadBalancer, Model } from '../model/types.ts';
 import type { BalancerView, HostView } from '../pipeline/view.ts';
+import { indexOf } from './model-index.ts';
 import { type ClassifiedPort, ownerKey, portViews } from './ports.ts';
 import { residentsOf } from './residents.ts';
-import { balancersOn } from './rows.ts';
 
 export interface HostViewInit {
   readonly hostId: string;
@@ -16,7 +16,9 @@ export interface HostViewInit {
 }
 
 export function hostView(model: Model, { hostId, inventory, ports, present }: HostViewInit): HostView {
-  const rows = balancersOn(model, hostId);
+  const index = indexOf(model);
+  const rows = index.balancersOn(hostId);
+  const own = { ...model, addresses: index.addressesOn(hostId) };
   const plugs = new Map(inventory.sandboxes.map((port) => [port.loadBalancerId, port.ofport]));
   const outside = new Set(present.filter(({ placement }) => placement !== 'switch').map(({ id }) => id));
   const balancers = present.map((loadBalancer): BalancerView => {
@@ -35,7 +37,7 @@ export function hostView(model: Model, { hostId, inventory, ports, present }: Ho
     neighbour: (networkId, address) => model.neighbours.get(networkId)?.[address],
     addresses: (networkId) => {
       const network = model.networks.get(networkId);
-      return network === undefined ? [] : ownAddresses(model, hostId, network);
+      return network === undefined ? [] : ownAddresses(own, hostId, network);
     },
   };
 }

@@ -11,7 +11,7 @@ const wanted = (parts: Partial<Wanted> = {}): Wanted => ({
   networkId: NETWORK,
   address: ADDRESS,
   mac: undefined,
-  hosts: ['h1', 'h2'],
+  hosts: new Set(['h1', 'h2']),
   ...parts,
 });
 
@@ -65,7 +65,7 @@ describe('the prober', () => {
     prober.want([wanted()]);
     prober.claim(NETWORK, '10.0.0.99', macOf(1));
     prober.claim('network-red', ADDRESS, macOf(1));
-    prober.want([]);
+    prober.forget([wanted()]);
     prober.claim(NETWORK, ADDRESS, macOf(1));
     expect(learnt).to.deep.equal([]);
   });
@@ -115,7 +115,7 @@ describe('the prober', () => {
   it('asks once more when a VM still answers whose port has just gone', () => {
     prober.want([wanted()]);
     prober.claim(NETWORK, ADDRESS, macOf(1));
-    prober.want([wanted({ mac: macOf(1) })]);
+    prober.recorded(NETWORK, ADDRESS, macOf(1));
     prober.nudge(macOf(1));
     prober.claim(NETWORK, ADDRESS, macOf(1));
     clock.pass(4_100);
@@ -123,10 +123,10 @@ describe('the prober', () => {
   });
 
   it('waits for a host that can ask', () => {
-    prober.want([wanted({ hosts: [] })]);
+    prober.want([wanted({ hosts: new Set() })]);
     clock.pass(1_000);
     expect(asked).to.deep.equal([]);
-    prober.want([wanted({ hosts: ['h3'] })]);
+    prober.want([wanted({ hosts: new Set(['h3']) })]);
     clock.pass(5_100);
     expect(asked.map(({ host }) => host)).to.include('h3');
   });
