@@ -92,6 +92,10 @@ export class FlowTable {
     return [...this.#flows.values()];
   }
 
+  get flowCount(): number {
+    return this.#flows.size;
+  }
+
   get groups(): readonly GroupDesc[] {
     return [...this.#groups.values()];
   }
