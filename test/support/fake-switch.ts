@@ -79,6 +79,8 @@ export interface FakeSwitch {
   disconnect(): void;
   /** As a switch that is started again: has no flow and no group, and every connection is cut. */
   restart(): void;
+  /** As after somebody else's edits: every other flow and group is gone, and there is a flow under our cookie that nobody wants. */
+  vandalise(): void;
   stop(): Promise<void>;
 }
 
@@ -193,6 +195,10 @@ class Fake {
   restart(): void {
     this.#table = new FlowTable('1.5');
     this.disconnect();
+  }
+
+  vandalise(): void {
+    this.#table = this.#table.vandalised();
   }
 
   end(): void {
