@@ -52,7 +52,7 @@ export class Controller {
   readonly #leaving = new Set<Promise<void>>();
   readonly #macs = new MacCount();
   /** Network → address → MAC, not yet in the state database. */
-  readonly #found = new Map<string, Readonly<Record<string, string | undefined>>>();
+  readonly #found = new Map<string, Map<string, string | undefined>>();
   readonly #recordFound: Coalesced;
   readonly #onChange = (change: ModelChange) => this.#modelChanged(change);
 
@@ -258,8 +258,8 @@ export class Controller {
       { network: networkId, address, mac },
       mac === undefined ? 'member does not answer' : 'member found',
     );
-    const macs = this.#found.get(networkId) ?? {};
-    this.#found.set(networkId, { ...macs, [address]: mac });
+    const macs = this.#found.get(networkId) ?? new Map<string, string | undefined>();
+    this.#found.set(networkId, macs.set(address, mac));
     this.#recordFound();
   }
 
@@ -267,8 +267,8 @@ export class Controller {
   async #writeFound(): Promise<void> {
     for (const [networkId, macs] of this.#found) {
       this.#found.delete(networkId);
-      await this.#init.store.setNeighbours(networkId, macs).catch((error: unknown) => {
-        this.#found.set(networkId, { ...macs, ...this.#found.get(networkId) });
+      await this.#init.store.setNeighbours(networkId, Object.fromEntries(macs)).catch((error: unknown) => {
+        this.#found.set(networkId, new Map([...macs, ...(this.#found.get(networkId) ?? [])]));
         throw error;
       });
     }

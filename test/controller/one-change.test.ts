@@ -1,35 +1,36 @@
 import { expect } from 'chai';
 import type { LoadBalancer } from '../../src/model/types.ts';
-import type { Message } from '../../src/openflow/index.ts';
+import { FLOW_COMMAND, GROUP_COMMAND, type Message } from '../../src/openflow/index.ts';
 import { type FakeHost, Fleet, memberMac, startFakeHost } from '../support/fleet.ts';
 
 const LOAD_BALANCERS = 1000;
 const MEMBERS = 10;
 const addressOf = (number: number): string => `10.1.${number >> 8}.${number & 255}`;
-const ownerOf = (index: number): string => (index % 2 === 0 ? 'acme' : 'zeta');
+/** Ten owners of a hundred load balancers each. */
+const ownerOf = (index: number): string => `owner-${index % 10}`;
 
-/** What bundles changed: `group put`, `flow put`, …, in order. */
+/** What bundles changed, in order. */
 function changesIn(messages: readonly Message[]): readonly string[] {
   return messages.flatMap((message) => {
     if (message.kind !== 'bundle_add') return [];
-    const { kind, command } = message.message as { readonly kind: string; readonly command: number };
-    return [
-      `${kind === 'flow_mod' ? 'flow' : 'group'} ${command === (kind === 'flow_mod' ? 0 : 0x8000) ? 'put' : command}`,
-    ];
+    const { message: change } = message;
+    if (change.kind === 'flow_mod') return [`flow ${change.command === FLOW_COMMAND.add ? 'put' : 'removed'}`];
+    if (change.kind === 'group_mod') return [`group ${change.command === GROUP_COMMAND.delete ? 'removed' : 'put'}`];
+    return [change.kind];
   });
 }
 
 describe('one change among 1,000 load balancers of 10 members', function () {
   this.timeout(120_000);
   let fleet: Fleet;
-  /** Of everybody, of one owner, of nobody. */
-  let [all, acme, idle]: readonly FakeHost[] = [];
+  /** With clients of two owners, of one of them, and of nobody who has load balancers. */
+  let [two, one, idle]: readonly FakeHost[] = [];
   const load = (index: number): LoadBalancer =>
     [...fleet.store.model.loadBalancers.values()].find(({ name }) => name === `lb-${index}`)!;
 
   before(async () => {
     const hosts = await Promise.all(['h1', 'h2', 'h3'].map((name) => startFakeHost(name)));
-    [all, acme, idle] = hosts as [FakeHost, FakeHost, FakeHost];
+    [two, one, idle] = hosts as [FakeHost, FakeHost, FakeHost];
     fleet = await Fleet.start(hosts);
     const { store } = fleet;
     const { id: network } = await store.putNetwork({ name: 'blue', subnets: ['10.0.0.0/8'] });
@@ -44,12 +45,13 @@ describe('one change among 1,000 load balancers of 10 members', function () {
     }
     const found = Array.from({ length: LOAD_BALANCERS * MEMBERS }, (_, number) => addressOf(number));
     await store.setNeighbours(network, Object.fromEntries(found.map((address) => [address, memberMac(address)])));
-    const vm = { name: 'vm', ofport: 1, mac: '52:54:00:00:00:01', vlan: 0, owner: '' };
-    await all!.plug(vm);
-    await acme!.plug({ ...vm, owner: 'acme' });
+    const vm = { name: 'vm', ofport: 1, mac: '52:54:00:00:00:01', vlan: 0, owner: ownerOf(0) };
+    await one!.plug(vm);
+    await two!.plug(vm);
+    await two!.plug({ ...vm, name: 'vm2', ofport: 2, mac: '52:54:00:00:00:02', owner: ownerOf(1) });
     await idle!.plug({ ...vm, owner: 'nobody' });
     for (const host of hosts) await fleet.keep(host);
-    await fleet.settled(60_000);
+    await fleet.applied(60_000);
   });
   after(() => fleet?.stop());
 
@@ -58,10 +60,10 @@ describe('one change among 1,000 load balancers of 10 members', function () {
     const computed = () =>
       ['h1', 'h2', 'h3'].reduce((sum, name) => sum + fleet.controller.host(name)!.keeper.desired.computed, 0);
     const before = computed();
-    const marks = [all, acme, idle].map((host) => host!.fake.received.length);
+    const marks = [two, one, idle].map((host) => host!.fake.received.length);
     await change();
-    await fleet.settled();
-    const sent = [all, acme, idle].map((host, i) => changesIn(host!.fake.received.slice(marks[i])));
+    await fleet.applied();
+    const sent = [two, one, idle].map((host, i) => changesIn(host!.fake.received.slice(marks[i])));
     return { computed: computed() - before, sent };
   }
 
@@ -87,12 +89,19 @@ describe('one change among 1,000 load balancers of 10 members', function () {
   it("of a member's MAC computes the way to it, and sends that", async () => {
     const address = addressOf(500 * MEMBERS + 1);
     const [network] = fleet.store.model.networks.keys();
-    const moved = { [address]: '52:54:03:00:00:01' };
-    const { computed, sent } = await costOf(() => fleet.store.setNeighbours(network!, moved));
+    const committed = [two!, one!].map(({ fake }) => fake.seen((message) => message.kind === 'bundle_control'));
+    const { computed, sent } = await costOf(async () => {
+      await fleet.store.setNeighbours(network!, { [address]: '52:54:03:00:00:01' });
+      await Promise.all(committed);
+    });
     // The neighbour is each host's own object.
     expect(computed).to.equal(2);
-    expect(new Set(sent.slice(0, 2).flat())).to.deep.equal(new Set(['flow put']));
-    expect(sent.map(({ length }) => length)).to.deep.equal([1, 1, 0]);
+    const toIt = ['flow put', 'flow put', 'flow removed'];
+    expect(sent).to.deep.equal([toIt, toIt, []]);
+  });
+
+  it('keeps the law: incremental = from scratch = switch', async () => {
+    await fleet.settled(60_000);
   });
 
   it('of a network that nobody is in concerns nobody', async () => {

@@ -148,6 +148,19 @@ export class Fleet {
     await this.store.putHost({ name, remote, bridge: BRIDGE });
   }
 
+  /** Resolves when every kept host has the newest change. */
+  async applied(withinMs?: number): Promise<void> {
+    const { generation } = this.store.model;
+    const lagging = () => this.kept.filter(({ name }) => this.#appliedOn(name) < generation);
+    await until(() => lagging().length === 0, {
+      what: () =>
+        `change ${generation} on ${lagging()
+          .map(({ name }) => name)
+          .join()}`,
+      ...(withinMs !== undefined && { withinMs }),
+    });
+  }
+
   /** Resolves when every kept host has the newest change and, by the law, incremental = from scratch = switch. */
   async settled(withinMs = 10_000): Promise<void> {
     await Promise.all(this.kept.map((host) => this.#settledOn(host, withinMs)));
@@ -159,13 +172,16 @@ export class Fleet {
     await Promise.all([this.#stopDatabase(), ...this.hosts.map((host) => host.stop())]);
   }
 
+  #appliedOn(name: string): number {
+    return this.controller.applied(this.controller.host(name)?.id ?? '') ?? 0;
+  }
+
   async #settledOn({ name }: FleetHost, withinMs: number): Promise<void> {
     let said = 'not kept yet';
     await until(
       async () => {
-        const id = this.controller.host(name)?.id ?? '';
         const { generation } = this.store.model;
-        const applied = this.controller.applied(id) ?? 0;
+        const applied = this.#appliedOn(name);
         if (applied < generation) {
           said = `has change ${applied} of ${generation}`;
           return false;
