@@ -45,7 +45,7 @@ export class HostsProcess {
   }
 }
 
-/** A controller with a state database of its own in the folder. `BENCH_NODE_OPTIONS` are Node.js's, to profile it. */
+/** A controller with a state database of its own in the folder. `BENCH_NODE_OPTIONS` are for its Node.js: `--cpu-prof`. */
 export class ControllerProcess {
   readonly client: Client;
   readonly #port: number;
@@ -69,13 +69,11 @@ export class ControllerProcess {
 
   /** Resolves when its API answers. */
   async start(): Promise<void> {
-    const { BENCH_NODE_OPTIONS: NODE_OPTIONS = '' } = process.env;
+    const options = process.env.BENCH_NODE_OPTIONS?.split(' ') ?? [];
     const where = ['--state-dir', `${this.#directory}/state`, '--api', `127.0.0.1:${this.#port}`];
     const log = ['--log-file', `${this.#directory}/controller.log`, '--log-level', 'warn'];
-    this.#process = spawn(process.execPath, [packaged('bin/hostlb'), 'controller', ...where, ...log], {
-      env: { ...process.env, NODE_OPTIONS },
-      stdio: 'inherit',
-    });
+    const words = [...options, packaged('bin/hostlb'), 'controller', ...where, ...log];
+    this.#process = spawn(process.execPath, words, { stdio: 'inherit' });
     const child = this.#process;
     while (!(await this.#answers())) {
       if (child.exitCode !== null) throw new Error(`the controller ended: see ${this.#directory}/controller.log`);

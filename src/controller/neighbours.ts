@@ -34,7 +34,10 @@ export interface Prober {
   recorded(networkId: string, address: string, mac: string | undefined): void;
   /** Somebody says that he has the address. Ignored when nobody wants it. */
   claim(networkId: string, address: string, mac: string): void;
-  /** A VM's port came or went, or a host can ask now: ask at once for what is unknown, and for what has that MAC. */
+  /**
+   * A VM's port came or went, or a host can ask now: ask at once for what is unknown, and for what has that MAC. When
+   * many come, what was asked for just now is asked for a moment later, once for all of them.
+   */
   nudge(mac: string | undefined): void;
   stop(): void;
 }
@@ -57,6 +60,7 @@ interface Entry {
   mac: string | undefined;
   /** Unanswered questions. */
   tries: number;
+  askedMs: number;
   nextMs: number;
   /** When the queue has it next; not after `nextMs`. */
   queuedMs: number;
@@ -110,6 +114,7 @@ export function createProber(init: ProberInit): Prober {
     }
     const host = nth(hosts, entry.tries);
     entry.tries++;
+    entry.askedMs = now();
     const isUnknown = entry.mac === undefined;
     const wait = isUnknown ? Math.min(FIRST_RETRY_MS * 2 ** (entry.tries - 1), LONGEST_RETRY_MS) : CONFIRM_MS;
     dueAt(entry, now() + wait);
@@ -152,7 +157,7 @@ export function createProber(init: ProberInit): Prober {
           setMac(known, mac);
           continue;
         }
-        const times = { tries: 0, nextMs: 0, queuedMs: Number.POSITIVE_INFINITY, doubtMs: 0 };
+        const times = { tries: 0, askedMs: 0, nextMs: 0, queuedMs: Number.POSITIVE_INFINITY, doubtMs: 0 };
         const entry: Entry = { networkId, address, mac, hosts, ...times };
         entries.set(key, entry);
         list(entry);
@@ -188,7 +193,8 @@ export function createProber(init: ProberInit): Prober {
       for (const entry of concerned) {
         entry.tries = 0;
         if (mac !== undefined) entry.doubtMs = now() + DOUBT_MS;
-        ask(entry);
+        if (mac !== undefined || now() - entry.askedMs >= FIRST_RETRY_MS) ask(entry);
+        else dueAt(entry, entry.askedMs + FIRST_RETRY_MS);
       }
       schedule();
     },

@@ -104,12 +104,23 @@ describe('the prober', () => {
     const third = wanted({ address: '10.0.0.23', mac: macOf(3) });
     prober.want([wanted(), other, third]);
     for (const { address, mac } of [other, third]) prober.claim(NETWORK, address, mac!);
+    clock.pass(100);
     asked = [];
     prober.nudge(undefined);
     expect(asked.map(({ address }) => address)).to.deep.equal([ADDRESS]);
     asked = [];
     prober.nudge(macOf(2));
     expect(asked.map(({ address }) => address)).to.deep.equal([ADDRESS, other.address]);
+  });
+
+  it('asks once when many ports come together', () => {
+    prober.want([wanted()]);
+    clock.pass(3_000);
+    asked = [];
+    for (let port = 0; port < 100; port++) prober.nudge(undefined);
+    expect(asked).to.have.length(1);
+    clock.pass(30);
+    expect(asked).to.have.length(2);
   });
 
   it('asks once more when a VM still answers whose port has just gone', () => {

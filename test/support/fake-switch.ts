@@ -185,7 +185,7 @@ class Fake {
   }
 
   async broadcast(message: Body): Promise<void> {
-    await Promise.all([...this.sessions].map((session) => session.send([message])));
+    await Promise.allSettled([...this.sessions].map((session) => session.send([message])));
   }
 
   disconnect(): void {
@@ -221,7 +221,10 @@ class Fake {
       for (const watcher of [...this.#watchers]) watcher(message);
       if (this.faults.stopReading) socket.pause();
       if (this.faults.mute) return;
-      for (const { to, body } of this.#handle(at, message)) void session.reply(to, [body]);
+      for (const { to, body } of this.#handle(at, message)) {
+        // One that ends meanwhile says so by its close event.
+        session.reply(to, [body]).catch(() => {});
+      }
       options.heard?.(message);
     });
   }
