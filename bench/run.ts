@@ -13,6 +13,7 @@ import { plug } from './plug.ts';
 import { recovery } from './recovery.ts';
 import { restart } from './restart.ts';
 import { sandboxes } from './sandboxes.ts';
+import { scale } from './scale.ts';
 import { throughput } from './throughput.ts';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   recovery,
   codec,
   compute,
+  scale,
 };
 
 const { values, positionals } = parseArgs({

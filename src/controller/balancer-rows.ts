@@ -2,7 +2,7 @@
 import { ModelError } from '../model/errors.ts';
 import type { LoadBalancer } from '../model/types.ts';
 import type { Store } from '../store/types.ts';
-import { balancersOn } from './rows.ts';
+import { balancersOn, indexOf } from './model-index.ts';
 
 export interface WantedRows {
   readonly hostId: string;
@@ -24,10 +24,13 @@ export async function writeBalancers(
 ): Promise<ReadonlyMap<string, string>> {
   const networks = new Set(outside.map(({ network }) => network.id));
   const refusals = await takeAddresses(store, hostId, networks);
-  await store.setBalancers(hostId, [
+  const wanted = [
     ...outside.map(({ id }) => ({ loadBalancerId: id, state: 'pending' as const })),
     ...inside.map(({ id }) => ({ loadBalancerId: id, state: 'ready' as const })),
-  ]);
+  ];
+  const rows = balancersOn(store.model, hostId);
+  const isSame = rows.size === wanted.length && wanted.every(({ loadBalancerId }) => rows.has(loadBalancerId));
+  if (!isSame) await store.setBalancers(hostId, wanted);
   for (const { id: loadBalancerId, network } of outside) {
     const row = balancersOn(store.model, hostId).get(loadBalancerId);
     const refusal = refusals.get(network.id);
@@ -45,7 +48,11 @@ async function takeAddresses(
   networks: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, string>> {
   const refusals = new Map<string, string>();
-  const held = new Set(store.model.addresses.filter((row) => row.hostId === hostId).map((row) => row.networkId));
+  const held = new Set(
+    indexOf(store.model)
+      .addressesOn(hostId)
+      .map((row) => row.networkId),
+  );
   for (const networkId of networks) {
     if (held.has(networkId)) continue;
     try {

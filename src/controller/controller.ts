@@ -13,14 +13,19 @@ import type { Host, Model } from '../model/types.ts';
 import { probeMac } from '../model/vip-mac.ts';
 import type { Desired, SharedEntries } from '../pipeline/desired.ts';
 import { describeContents, describeDifference, type SwitchContents } from '../pipeline/text.ts';
-import { addressesOf } from '../pipeline/ways.ts';
 import type { ModelChange, Store } from '../store/types.ts';
 import { type Coalesced, coalesce } from './coalesce.ts';
+import { createHostReports, type HostReports } from './host-reports.ts';
+import { HostTags, tagsOf } from './host-tags.ts';
+import { MacCount } from './mac-count.ts';
 import { ManagedHost } from './managed-host.ts';
-import { createProber, type Prober, type Wanted } from './neighbours.ts';
+import { followChange } from './model-index.ts';
+import { createProber, type Prober } from './neighbours.ts';
 import type { ControllerOptions } from './options.ts';
 import type { ClassifiedPort } from './ports.ts';
+import { movedAddresses } from './residence-index.ts';
 import { hostsTouched } from './touched.ts';
+import { WantedAddresses } from './wanted-addresses.ts';
 
 export interface ControllerInit {
   readonly store: Store;
@@ -31,20 +36,33 @@ export interface ControllerInit {
 export class Controller {
   readonly #init: ControllerInit;
   readonly #hosts = new Map<string, ManagedHost>();
+  readonly #tags = new HostTags();
+  readonly #reports: HostReports;
   readonly #prober: Prober;
+  readonly #wanted: WantedAddresses;
   readonly #shared: SharedEntries = new WeakMap();
   readonly #dirty = new Set<string>();
-  #wanting: NodeJS.Immediate | undefined;
+  #isRefreshing = false;
+  /** The newest change that every host it concerns has been told of. */
+  #settled = 0;
+  /** Hosts whose members are to be looked up. */
+  readonly #wanting = new Set<string>();
+  #wantingSoon: NodeJS.Immediate | undefined;
   /** Hosts that are being stopped. */
   readonly #leaving = new Set<Promise<void>>();
-  #macs = new Set<string>();
+  readonly #macs = new MacCount();
   /** Network → address → MAC, not yet in the state database. */
-  readonly #found = new Map<string, Readonly<Record<string, string | undefined>>>();
+  readonly #found = new Map<string, Map<string, string | undefined>>();
   readonly #recordFound: Coalesced;
   readonly #onChange = (change: ModelChange) => this.#modelChanged(change);
 
   constructor(init: ControllerInit) {
     this.#init = init;
+    this.#reports = createHostReports({
+      store: init.store,
+      hosts: () => this.#hosts,
+      failed: (error) => init.logger.warn({ reason: error.message }, 'cannot report to the state database yet'),
+    });
     this.#recordFound = coalesce(
       () => this.#writeFound(),
       (error) => init.logger.warn({ reason: error.message }, 'cannot record members yet'),
@@ -53,19 +71,22 @@ export class Controller {
       ask: (hostId, networkId, address) => this.#ask(hostId, networkId, address),
       learnt: (networkId, address, mac) => this.#learnt(networkId, address, mac),
     });
+    this.#wanted = new WantedAddresses(this.#prober);
   }
 
   /** Begins to keep the hosts of the model. The store must have been started. */
   start(): void {
     this.#init.store.on('change', this.#onChange);
+    this.#settled = this.#model.generation;
     for (const host of this.#model.hosts.values()) this.#addHost(host);
   }
 
   /** Lets go of the hosts; their switches go on as they are. */
   async stop(): Promise<void> {
     this.#init.store.off('change', this.#onChange);
-    clearImmediate(this.#wanting);
+    clearImmediate(this.#wantingSoon);
     this.#prober.stop();
+    await this.#reports.stop();
     await this.#recordFound.stop();
     await Promise.all([...[...this.#hosts.values()].map((host) => host.stop({ leave: false })), ...this.#leaving]);
     this.#hosts.clear();
@@ -79,6 +100,11 @@ export class Controller {
   /** VM ports of all hosts, as last seen. */
   *ports(): Generator<ClassifiedPort & { readonly host: Host }, void> {
     for (const { host, ports } of this.#hosts.values()) for (const port of ports) yield { ...port, host };
+  }
+
+  /** The newest change that a host of this controller has; undefined for others, and while it has none. */
+  applied(hostId: string): number | undefined {
+    return this.#hosts.get(hostId)?.applied;
   }
 
   /** How long a balancer took until it served; see ManagedHost. */
@@ -124,6 +150,8 @@ export class Controller {
       logger,
       shared: this.#shared,
       changed: () => this.#hostChanged(host.id),
+      news: () => this.#reports.news(host.id),
+      settled: () => this.#settled,
       began: () => this.#prober.nudge(undefined),
       claimed: (networkId, address, mac) => this.#prober.claim(networkId, address, mac),
     });
@@ -135,6 +163,9 @@ export class Controller {
     const managed = this.#hosts.get(id);
     if (managed === undefined) return;
     this.#hosts.delete(id);
+    this.#tags.set(id, new Set());
+    this.#wantSoon(id);
+    this.#macsSeen(id, []);
     const left = managed
       .stop({ leave: true })
       .catch((error: unknown) => this.#init.logger.error({ host: managed.host.name, err: error }, 'cannot let go'))
@@ -143,75 +174,77 @@ export class Controller {
   }
 
   #modelChanged(change: ModelChange): void {
+    followChange(change);
     for (const id of change.hosts) {
       const [old, now] = [change.previous.hosts.get(id), change.model.hosts.get(id)];
       if (old?.remote === now?.remote && old?.bridge === now?.bridge && old?.name === now?.name) continue;
       this.#removeHost(id);
       if (now !== undefined) this.#addHost(now);
     }
-    const touched = hostsTouched(change);
-    for (const id of this.#hosts.keys()) if (touched === 'all' || touched.has(id)) this.#refreshSoon(id);
+    for (const id of hostsTouched(change, this.#tags)) if (this.#hosts.has(id)) this.#refreshSoon(id);
+    for (const [networkId, address] of movedAddresses(change)) {
+      this.#prober.recorded(networkId, address, change.model.neighbours.get(networkId)?.[address]);
+    }
+    if (change.model.generation !== change.previous.generation) this.#refreshSoon();
   }
 
   #hostChanged(id: string): void {
-    const macs = new Set(
-      [...this.#hosts.values()].flatMap(({ keeper }) => keeper.inventory?.vms ?? []).map((vm) => vm.mac!),
-    );
-    const came = [...macs].some((mac) => !this.#macs.has(mac));
-    const gone = [...this.#macs].filter((mac) => !macs.has(mac));
-    this.#macs = macs;
+    const vms = this.#hosts.get(id)?.keeper.inventory?.vms ?? [];
     this.#refreshSoon(id);
+    const macs = vms.flatMap(({ mac }) => mac ?? []);
+    this.#macsSeen(id, macs);
+  }
+
+  #macsSeen(hostId: string, macs: readonly string[]): void {
+    const { came, gone } = this.#macs.replace(hostId, macs);
     queueMicrotask(() => {
       for (const mac of gone) this.#prober.nudge(mac);
       if (came && gone.length === 0) this.#prober.nudge(undefined);
     });
   }
 
-  /** Several changes of one turn lead to one refresh. */
-  #refreshSoon(id: string): void {
-    if (this.#dirty.size === 0) queueMicrotask(() => this.#refresh());
-    this.#dirty.add(id);
+  /** Several changes of one turn lead to one refresh. Without a host the change concerns none. */
+  #refreshSoon(id?: string): void {
+    if (id !== undefined) this.#dirty.add(id);
+    if (this.#isRefreshing) return;
+    this.#isRefreshing = true;
+    queueMicrotask(() => this.#refresh());
   }
 
   #refresh(): void {
     const model = this.#model;
+    this.#isRefreshing = false;
     for (const id of this.#dirty) this.#refreshHost(id, model);
     this.#dirty.clear();
-    // After the switches have got what they need: with many members this takes its time.
-    this.#wanting ??= setImmediate(() => {
-      this.#wanting = undefined;
-      this.#prober.want([...this.#wanted(this.#model)]);
+    if (this.#settled === model.generation) return;
+    this.#settled = model.generation;
+    this.#reports.progress();
+  }
+
+  /** After the switches have got what they need: with many members this takes its time. */
+  #wantSoon(id: string): void {
+    this.#wanting.add(id);
+    this.#wantingSoon ??= setImmediate(() => {
+      this.#wantingSoon = undefined;
+      for (const id of this.#wanting) this.#wanted.update(id, this.#hosts.get(id)?.present ?? [], this.#model);
+      this.#wanting.clear();
     });
   }
 
   /** A defect that shows on one host must not hurt the others. */
   #refreshHost(id: string, model: Model): void {
     const managed = this.#hosts.get(id);
+    if (managed === undefined) return;
     try {
-      managed?.refresh(model);
+      managed.refresh(model);
+      this.#tags.set(id, tagsOf(managed.ports, managed.present));
+      this.#wantSoon(id);
     } catch (err) {
       this.#init.logger.fatal(
-        { host: managed?.host.name, err },
+        { host: managed.host.name, err },
         'cannot compute what the host should have; please report',
       );
     }
-  }
-
-  /** Every member of a load balancer that has a balancer somewhere, with the hosts that can ask for it. */
-  #wanted(model: Model): Iterable<Wanted> {
-    const wanted = new Map<string, Wanted & { readonly hosts: string[] }>();
-    for (const managed of this.#hosts.values()) {
-      for (const { network, pools } of managed.present) {
-        for (const address of pools.flatMap((pool) => pool.members.flatMap(addressesOf))) {
-          const key = `${network.id} ${address}`;
-          const known = wanted.get(key);
-          const mac = model.neighbours.get(network.id)?.[address];
-          if (known === undefined) wanted.set(key, { networkId: network.id, address, mac, hosts: [managed.id] });
-          else if (known.hosts.at(-1) !== managed.id) known.hosts.push(managed.id);
-        }
-      }
-    }
-    return wanted.values();
   }
 
   #ask(hostId: string, networkId: string, address: string): void {
@@ -225,8 +258,8 @@ export class Controller {
       { network: networkId, address, mac },
       mac === undefined ? 'member does not answer' : 'member found',
     );
-    const macs = this.#found.get(networkId) ?? {};
-    this.#found.set(networkId, { ...macs, [address]: mac });
+    const macs = this.#found.get(networkId) ?? new Map<string, string | undefined>();
+    this.#found.set(networkId, macs.set(address, mac));
     this.#recordFound();
   }
 
@@ -234,8 +267,8 @@ export class Controller {
   async #writeFound(): Promise<void> {
     for (const [networkId, macs] of this.#found) {
       this.#found.delete(networkId);
-      await this.#init.store.setNeighbours(networkId, macs).catch((error: unknown) => {
-        this.#found.set(networkId, { ...macs, ...this.#found.get(networkId) });
+      await this.#init.store.setNeighbours(networkId, Object.fromEntries(macs)).catch((error: unknown) => {
+        this.#found.set(networkId, new Map([...macs, ...(this.#found.get(networkId) ?? [])]));
         throw error;
       });
     }

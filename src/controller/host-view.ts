@@ -4,9 +4,9 @@ import { ownAddresses } from '../model/own-addresses.ts';
 import type { Balancer, LoadBalancer, Model } from '../model/types.ts';
 import type { Binding } from '../pipeline/bindings.ts';
 import type { BalancerView, HostView } from '../pipeline/view.ts';
+import { indexOf } from './model-index.ts';
 import { type ClassifiedPort, ownerKey, portViews } from './ports.ts';
 import { residentsOf } from './residents.ts';
-import { balancersOn } from './rows.ts';
 
 export interface HostViewInit {
   readonly hostId: string;
@@ -19,7 +19,9 @@ export interface HostViewInit {
 }
 
 export function hostView(model: Model, { hostId, inventory, ports, present, leaving }: HostViewInit): HostView {
-  const rows = balancersOn(model, hostId);
+  const index = indexOf(model);
+  const rows = index.balancersOn(hostId);
+  const own = { ...model, addresses: index.addressesOn(hostId) };
   const plugs = new Map(inventory.sandboxes.map((port) => [port.loadBalancerId, port.ofport]));
   const outside = new Set(present.filter(({ placement }) => placement !== 'switch').map(({ id }) => id));
   const balancers = present.map((loadBalancer): BalancerView => {
@@ -39,7 +41,7 @@ export function hostView(model: Model, { hostId, inventory, ports, present, leav
     neighbour: (networkId, address) => model.neighbours.get(networkId)?.[address],
     addresses: (networkId) => {
       const network = model.networks.get(networkId);
-      return network === undefined ? [] : ownAddresses(model, hostId, network);
+      return network === undefined ? [] : ownAddresses(own, hostId, network);
     },
   };
 }

@@ -3,8 +3,8 @@
  * linger time after the last one left.
  */
 import type { LoadBalancer, Model } from '../model/types.ts';
-import { type ClassifiedPort, mayUse } from './ports.ts';
-import { balancersOn } from './rows.ts';
+import { balancersOn } from './model-index.ts';
+import { type ClassifiedPort, clientsOf } from './ports.ts';
 
 export interface Lifecycle {
   /**
@@ -40,20 +40,16 @@ export function createLifecycle({ hostId, lingerMs, onDue, now = () => performan
       present ??= inherit(model);
       const time = now();
       const next = new Map<string, number | undefined>();
-      for (const loadBalancer of model.loadBalancers.values()) {
-        const { id, adminStateUp } = loadBalancer;
-        if (!adminStateUp) continue;
-        if (ports.some((port) => mayUse(port, loadBalancer))) next.set(id, undefined);
-        else if (present.has(id)) {
-          const since = present.get(id) ?? time;
-          if (time - since < lingerMs) next.set(id, since);
-        }
+      for (const { id } of clientsOf(model, ports)) next.set(id, undefined);
+      for (const [id, left = time] of present) {
+        if (next.has(id) || !model.loadBalancers.get(id)?.adminStateUp) continue;
+        if (time - left < lingerMs) next.set(id, left);
       }
       present = next;
       clearTimeout(timer);
       const deadlines = [...next.values()].filter((since) => since !== undefined);
       if (deadlines.length > 0) timer = setTimeout(onDue, Math.max(0, Math.min(...deadlines) + lingerMs - time) + 1);
-      return [...next.keys()].map((id) => model.loadBalancers.get(id)!);
+      return [...next.keys()].map((id) => model.loadBalancers.get(id)!).sort((a, b) => a.key - b.key);
     },
     stop() {
       clearTimeout(timer);

@@ -15,10 +15,10 @@ import { coalesce } from './coalesce.ts';
 import { createDrainer, type Drainer } from './drainer.ts';
 import { hostView, isServing } from './host-view.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
+import { balancersOn } from './model-index.ts';
 import type { ControllerOptions } from './options.ts';
 import { type ClassifiedPort, classifyPorts, mayUse } from './ports.ts';
 import { createReadiness } from './readiness.ts';
-import { balancersOn } from './rows.ts';
 
 export interface ManagedHostInit {
   readonly host: Host;
@@ -30,6 +30,10 @@ export interface ManagedHostInit {
   readonly changed: () => void;
   /** The switch now has flows of load balancers that it did not have before, and with them the way back for probes. */
   readonly began: () => void;
+  /** The host has something to report: see `report`. */
+  readonly news: () => void;
+  /** The newest change of which all hosts that it concerns have been told. */
+  readonly settled: () => number;
   readonly claimed: (networkId: string, address: string, mac: string) => void;
 }
 
@@ -37,10 +41,9 @@ interface Presence {
   readonly loadBalancers: readonly LoadBalancer[];
   readonly balancers: readonly BalancerView[];
   readonly revision: number;
-  readonly generation: number;
 }
 
-const NOTHING: Presence = { loadBalancers: [], balancers: [], revision: 0, generation: 0 };
+const NOTHING: Presence = { loadBalancers: [], balancers: [], revision: 0 };
 /** How long the switch of a host that is deleted may take to be cleaned. */
 const LEAVE_TIMEOUT_MS = 5_000;
 
@@ -49,19 +52,23 @@ export class ManagedHost {
   readonly keeper: HostKeeper;
   readonly #init: ManagedHostInit;
   readonly #lifecycle: Lifecycle;
-  readonly #reportStatus: ReturnType<typeof coalesce>;
   readonly #reportBalancers: ReturnType<typeof coalesce>;
   readonly #announcer: Announcer;
   readonly #drainer: Drainer;
   readonly #readiness = createReadiness();
   #status: Partial<HostStatus> = {};
   #ports: readonly ClassifiedPort[] = [];
-  /** Load balancers that have their balancer here, as of a revision of the view and a change of the model. */
+  /** Load balancers that have their balancer here, as of a revision of the view. */
   #present: Presence = NOTHING;
   /** The same, as the switch has confirmed it. */
   #confirmed: Presence = NOTHING;
   #leaving: readonly Binding[] = [];
   #keeperError = '';
+  #isConnected = false;
+  /** Whether the switch, and every balancer outside it, has all that the host was told. */
+  #isCurrent = false;
+  /** The newest change that the host had when it was current last; undefined = it has not been yet. */
+  #reached: number | undefined;
   /** Why networks gave no address, when they were last asked. */
   #refusals: ReadonlyMap<string, string> = new Map();
   /** What the network was told of this host's own addresses. */
@@ -73,17 +80,9 @@ export class ManagedHost {
     this.#init = init;
     const log = (error: Error) =>
       logger.warn({ host: host.name, reason: error.message }, 'cannot report to the state database yet');
-    const known = (report: () => Promise<void>) => async () => {
-      if (store.model.hosts.has(host.id)) await report();
-    };
-    this.#reportStatus = coalesce(
-      known(() => store.setHostStatus(host.id, this.#status)),
-      log,
-    );
-    this.#reportBalancers = coalesce(
-      known(() => this.#writeBalancers()),
-      log,
-    );
+    this.#reportBalancers = coalesce(async () => {
+      if (store.model.hosts.has(host.id)) await this.#writeBalancers();
+    }, log);
     this.#lifecycle = createLifecycle({ hostId: host.id, lingerMs: options.lingerMs, onDue: init.changed });
     this.#announcer = createAnnouncer({
       intervalMs: options.announceMs,
@@ -108,6 +107,7 @@ export class ManagedHost {
     this.keeper.on('claim', (claim, ofport) => this.#claimed(claim, ofport));
     this.keeper.on('state', (state, error) => {
       this.#keeperError = error;
+      this.#isConnected = state === 'connected';
       this.#report({ state, ovsVersion: this.keeper.ovsVersion });
     });
     this.keeper.on('applied', (revision) => {
@@ -129,6 +129,17 @@ export class ManagedHost {
     return this.#present.loadBalancers;
   }
 
+  /** What the state database should know of the host now. */
+  get report(): Partial<HostStatus> {
+    const { applied } = this;
+    return { ...this.#status, ...(applied !== undefined && { applied }) };
+  }
+
+  /** The newest change that the host has; one that does not concern it counts as had. Undefined = it has none yet. */
+  get applied(): number | undefined {
+    return this.#isCurrent ? this.#init.settled() : this.#reached;
+  }
+
   start(): void {
     // What the database says is of a former controller.
     this.#report({ state: 'connecting' });
@@ -142,7 +153,7 @@ export class ManagedHost {
     this.#drainer.stop();
     await (leave ? this.keeper.leave(LEAVE_TIMEOUT_MS) : this.keeper.stop());
     this.#report({ state: 'unknown' });
-    await Promise.all([this.#reportStatus.stop(), this.#reportBalancers.stop()]);
+    await this.#reportBalancers.stop();
   }
 
   /** Brings everything about the host up to the model. Nothing happens before its inventory is known. */
@@ -158,7 +169,7 @@ export class ManagedHost {
     this.#leaving = view.leaving;
     this.#watchReadiness(model, view.balancers);
     const revision = this.keeper.setView(view);
-    this.#present = { loadBalancers, balancers: view.balancers, revision, generation: model.generation };
+    this.#present = { loadBalancers, balancers: view.balancers, revision };
     this.#report({});
     this.#reportBalancers();
   }
@@ -175,8 +186,10 @@ export class ManagedHost {
   }
 
   /** What the host should hold, computed anew from the model and what is plugged in: equals `keeper.desired`, or there is a defect. */
-  fromScratch(model: Model): Pick<Desired, 'flows' | 'groups'> {
+  fromScratch(of: Model): Pick<Desired, 'flows' | 'groups'> {
     const inventory = this.keeper.inventory ?? EMPTY_INVENTORY;
+    // Another object, so that nobody has an index of it yet.
+    const model = { ...of };
     const ports = classifyPorts(model, inventory);
     const lingering = new Set(this.present.map(({ id }) => id));
     const present = [...model.loadBalancers.values()].filter(
@@ -244,23 +257,29 @@ export class ManagedHost {
   }
 
   /**
-   * Reports; the change number rises only when the switch and every balancer outside it have the change. One that has
+   * Reports; the change number rises only while the switch and every balancer outside it have all changes. One that has
    * failed says so itself: it would hold up the changes of everybody else.
    */
   #report(status: Partial<HostStatus>): void {
-    const { generation, loadBalancers } = this.#confirmed;
     const rows = balancersOn(this.#init.store.model, this.id);
-    const lagging = loadBalancers.filter(({ id, placement, generation: wanted }) => {
+    const lagging = this.#confirmed.loadBalancers.filter(({ id, placement, generation: wanted }) => {
+      if (placement === 'switch') return false;
       const row = rows.get(id);
-      return placement !== 'switch' && (row?.state !== 'ready' || row.generation < wanted);
+      return row?.state !== 'ready' || row.generation < wanted;
     });
     const [first] = lagging;
     const lag =
       first && `balancer of ${first.name || first.id}: ${rows.get(first.id)?.error || 'waiting for the agent'}`;
-    const isDone = lagging.every(({ id }) => rows.get(id)?.state === 'failed');
-    const applied = isDone && this.#confirmed !== NOTHING ? { applied: generation } : {};
-    this.#status = { ...this.#status, ...status, ...applied, error: this.#keeperError || lag || '' };
-    this.#reportStatus();
+    this.#assess(lagging.every(({ id }) => rows.get(id)?.state === 'failed'));
+    this.#status = { ...this.#status, ...status, error: this.#keeperError || lag || '' };
+    this.#init.news();
+  }
+
+  #assess(areBalancersDone: boolean): void {
+    const isConfirmed = this.#confirmed !== NOTHING && this.#confirmed === this.#present;
+    const isCurrent = this.#isConnected && isConfirmed && areBalancersDone;
+    if (this.#isCurrent && !isCurrent) this.#reached = this.#init.settled();
+    this.#isCurrent = isCurrent;
   }
 
   /** Finds the network that a claim was made in: by the VM's port, or by the tag on an uplink. */

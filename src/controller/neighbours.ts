@@ -5,14 +5,15 @@
  *     unknown ── answer ──▶ known ── unanswered ×3 ──▶ unknown
  *       └ ask, ever less often      └ ask every 30 s
  */
+import { DueQueue } from './due.ts';
 
 /** An address to be found, and who can ask for it. */
 export interface Wanted {
   readonly networkId: string;
   readonly address: string;
   readonly mac: string | undefined;
-  /** Ids of hosts that are on the network. */
-  readonly hosts: readonly string[];
+  /** Ids of hosts that are on the network; may change while it is wanted. */
+  readonly hosts: ReadonlySet<string>;
 }
 
 export interface ProberInit {
@@ -25,11 +26,18 @@ export interface ProberInit {
 }
 
 export interface Prober {
-  /** Replaces the set of addresses to keep. */
-  want(wanted: readonly Wanted[]): void;
+  /** Keeps these addresses as well, or as they are said to be now. */
+  want(wanted: Iterable<Wanted>): void;
+  /** Keeps them no longer. */
+  forget(gone: Iterable<Pick<Wanted, 'networkId' | 'address'>>): void;
+  /** The address is recorded with this MAC. Ignored when nobody wants it. */
+  recorded(networkId: string, address: string, mac: string | undefined): void;
   /** Somebody says that he has the address. Ignored when nobody wants it. */
   claim(networkId: string, address: string, mac: string): void;
-  /** A VM's port came or went, or a host can ask now: ask at once for what is unknown, and for what has that MAC. */
+  /**
+   * A VM's port came or went, or a host can ask now: ask at once for what is unknown, and for what has that MAC. When
+   * many come, what was asked for just now is asked for a moment later, once for all of them.
+   */
   nudge(mac: string | undefined): void;
   stop(): void;
 }
@@ -46,91 +54,162 @@ const DOUBT_MS = 1_000;
 const TOGETHER_MS = 5;
 
 interface Entry {
-  wanted: Wanted;
+  readonly networkId: string;
+  readonly address: string;
+  hosts: ReadonlySet<string>;
+  mac: string | undefined;
   /** Unanswered questions. */
   tries: number;
+  askedMs: number;
   nextMs: number;
+  /** When the queue has it next; not after `nextMs`. */
+  queuedMs: number;
   /** Answers before this time prove nothing for long. */
   doubtMs: number;
 }
 
-/** A prober with nothing to find. */
+const keyOf = (networkId: string, address: string): string => `${networkId} ${address}`;
+
+/** A prober with nothing to find. What is asked or said costs no more than the addresses that it is about. */
 export function createProber(init: ProberInit): Prober {
   const now = init.now ?? (() => performance.now());
   const random = init.random ?? Math.random;
   const entries = new Map<string, Entry>();
+  const queue = new DueQueue<Entry>();
+  /** By MAC; undefined = not known. */
+  const byMac = new Map<string | undefined, Set<Entry>>();
   let timer: NodeJS.Timeout | undefined;
+  let wakesMs = Number.POSITIVE_INFINITY;
+
+  function setMac(entry: Entry, mac: string | undefined): void {
+    if (entry.mac === mac) return;
+    unlist(entry);
+    entry.mac = mac;
+    list(entry);
+  }
+
+  function list(entry: Entry): void {
+    const same = byMac.get(entry.mac);
+    if (same === undefined) byMac.set(entry.mac, new Set([entry]));
+    else same.add(entry);
+  }
+
+  function unlist(entry: Entry): void {
+    const same = byMac.get(entry.mac);
+    if (same?.delete(entry) && same.size === 0) byMac.delete(entry.mac);
+  }
+
+  function dueAt(entry: Entry, ms: number): void {
+    entry.nextMs = ms;
+    if (entry.queuedMs <= ms) return;
+    entry.queuedMs = ms;
+    queue.add(ms, entry);
+  }
 
   function ask(entry: Entry): void {
-    const { hosts, networkId, address, mac } = entry.wanted;
-    if (mac !== undefined && entry.tries >= CONFIRM_TRIES) {
-      entry.wanted = { ...entry.wanted, mac: undefined };
+    const { hosts, networkId, address } = entry;
+    if (entry.mac !== undefined && entry.tries >= CONFIRM_TRIES) {
+      setMac(entry, undefined);
       init.learnt(networkId, address, undefined);
     }
-    const host = hosts[entry.tries % hosts.length];
+    const host = nth(hosts, entry.tries);
     entry.tries++;
-    const wait = mac === undefined ? Math.min(FIRST_RETRY_MS * 2 ** (entry.tries - 1), LONGEST_RETRY_MS) : CONFIRM_MS;
-    entry.nextMs = now() + wait;
+    entry.askedMs = now();
+    const isUnknown = entry.mac === undefined;
+    const wait = isUnknown ? Math.min(FIRST_RETRY_MS * 2 ** (entry.tries - 1), LONGEST_RETRY_MS) : CONFIRM_MS;
+    dueAt(entry, now() + wait);
     if (host !== undefined) init.ask(host, networkId, address);
   }
 
   function tick(): void {
+    wakesMs = Number.POSITIVE_INFINITY;
     const time = now();
-    for (const entry of entries.values()) if (entry.nextMs <= time) ask(entry);
+    for (let entry = queue.take(time); entry !== undefined; entry = queue.take(time)) {
+      entry.queuedMs = Number.POSITIVE_INFINITY;
+      if (entries.get(keyOf(entry.networkId, entry.address)) !== entry) continue;
+      if (entry.nextMs <= time) ask(entry);
+      else dueAt(entry, entry.nextMs);
+    }
     schedule();
   }
 
   /** Wakes up when the next question is due. */
   function schedule(): void {
+    const { nextMs } = queue;
+    if (nextMs === undefined || nextMs >= wakesMs) return;
+    wakesMs = nextMs;
     clearTimeout(timer);
-    let nextMs = Number.POSITIVE_INFINITY;
-    for (const entry of entries.values()) nextMs = Math.min(nextMs, entry.nextMs);
-    if (entries.size > 0) timer = setTimeout(tick, Math.max(TOGETHER_MS, nextMs - now())).unref();
+    timer = setTimeout(tick, Math.max(TOGETHER_MS, nextMs - now())).unref();
   }
 
   function settle(entry: Entry): void {
     entry.tries = 0;
-    entry.nextMs = now() < entry.doubtMs ? entry.doubtMs : now() + REFRESH_MS * (0.75 + random() / 2);
+    dueAt(entry, now() < entry.doubtMs ? entry.doubtMs : now() + REFRESH_MS * (0.75 + random() / 2));
   }
 
   return {
     want(wanted) {
-      const keys = new Set<string>();
-      for (const one of wanted) {
-        const key = `${one.networkId} ${one.address}`;
-        keys.add(key);
-        const entry = entries.get(key);
-        if (entry !== undefined) entry.wanted = one;
-        else {
-          const fresh = { wanted: one, tries: 0, nextMs: 0, doubtMs: 0 };
-          entries.set(key, fresh);
-          ask(fresh);
+      for (const { networkId, address, mac, hosts } of wanted) {
+        const key = keyOf(networkId, address);
+        const known = entries.get(key);
+        if (known !== undefined) {
+          known.hosts = hosts;
+          setMac(known, mac);
+          continue;
         }
+        const times = { tries: 0, askedMs: 0, nextMs: 0, queuedMs: Number.POSITIVE_INFINITY, doubtMs: 0 };
+        const entry: Entry = { networkId, address, mac, hosts, ...times };
+        entries.set(key, entry);
+        list(entry);
+        ask(entry);
       }
-      for (const key of entries.keys()) if (!keys.has(key)) entries.delete(key);
       schedule();
     },
+    forget(gone) {
+      for (const { networkId, address } of gone) {
+        const key = keyOf(networkId, address);
+        const entry = entries.get(key);
+        if (entry === undefined) continue;
+        entries.delete(key);
+        unlist(entry);
+      }
+    },
+    recorded(networkId, address, mac) {
+      const entry = entries.get(keyOf(networkId, address));
+      if (entry !== undefined) setMac(entry, mac);
+    },
     claim(networkId, address, mac) {
-      const entry = entries.get(`${networkId} ${address}`);
+      const entry = entries.get(keyOf(networkId, address));
       if (entry === undefined) return;
-      if (entry.wanted.mac !== mac) {
-        entry.wanted = { ...entry.wanted, mac };
+      if (entry.mac !== mac) {
+        setMac(entry, mac);
         init.learnt(networkId, address, mac);
       }
       settle(entry);
+      schedule();
     },
     nudge(mac) {
-      for (const entry of entries.values()) {
-        if (entry.wanted.mac !== undefined && entry.wanted.mac !== mac) continue;
+      const concerned = [...(byMac.get(undefined) ?? []), ...((mac !== undefined && byMac.get(mac)) || [])];
+      for (const entry of concerned) {
         entry.tries = 0;
         if (mac !== undefined) entry.doubtMs = now() + DOUBT_MS;
-        ask(entry);
+        if (mac !== undefined || now() - entry.askedMs >= FIRST_RETRY_MS) ask(entry);
+        else dueAt(entry, entry.askedMs + FIRST_RETRY_MS);
       }
       schedule();
     },
     stop() {
       clearTimeout(timer);
       entries.clear();
+      byMac.clear();
+      queue.clear();
     },
   };
+}
+
+/** One after the other, again and again. */
+function nth(hosts: ReadonlySet<string>, count: number): string | undefined {
+  let at = hosts.size === 0 ? 0 : count % hosts.size;
+  for (const host of hosts) if (at-- === 0) return host;
+  return undefined;
 }

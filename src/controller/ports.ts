@@ -3,6 +3,7 @@ import type { Inventory, VmPort } from '../host/inventory.ts';
 import { isServedTo } from '../model/neighbours.ts';
 import type { LoadBalancer, Model, Network } from '../model/types.ts';
 import type { PortView } from '../pipeline/view.ts';
+import { indexOf } from './model-index.ts';
 
 /** A VM's port with what the model says about it. */
 export interface ClassifiedPort extends VmPort {
@@ -18,10 +19,10 @@ const NOBODY = 0xffff_ffff;
 
 /** Ports of one host. */
 export function classifyPorts(model: Model, inventory: Inventory): readonly ClassifiedPort[] {
-  const byVlan = new Map([...model.networks.values()].map((network) => [network.vlan, network]));
+  const index = indexOf(model);
   const macs = new Map<string, string>();
   return inventory.vms.map((vm) => {
-    const network = byVlan.get(vm.vlan);
+    const network = index.networkOf(vm.vlan);
     const place = `${vm.vlan} ${vm.mac}`;
     const twin = macs.get(place);
     const ignored = whyIgnored(vm, network, twin);
@@ -52,6 +53,17 @@ export function ownerKey(model: Model, owner: string): number {
 export function mayUse(port: ClassifiedPort, loadBalancer: LoadBalancer): boolean {
   const { ignored, network, effectiveOwner: owner } = port;
   return ignored === undefined && network !== undefined && isServedTo(loadBalancer, { networkId: network.id, owner });
+}
+
+/** The load balancers, switched on, that the ports are clients of. */
+export function clientsOf(model: Model, ports: readonly ClassifiedPort[]): ReadonlySet<LoadBalancer> {
+  const index = indexOf(model);
+  const used = new Set<LoadBalancer>();
+  for (const { ignored, network, effectiveOwner } of ports) {
+    if (ignored !== undefined || network === undefined) continue;
+    for (const loadBalancer of index.servedTo(network.id, effectiveOwner)) used.add(loadBalancer);
+  }
+  return used;
 }
 
 /** The served ports as the pipeline sees them. */

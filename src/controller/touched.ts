@@ -1,10 +1,85 @@
+import type { LoadBalancer, Model } from '../model/types.ts';
+import { returnsDirectly } from '../pipeline/ways.ts';
 import type { ModelChange } from '../store/types.ts';
+import { type HostTags, TAG } from './host-tags.ts';
+import { indexOf } from './model-index.ts';
+import { movedAddresses } from './residence-index.ts';
 
-/** Hosts, by id, whose desired state a change may concern. What hosts and balancers report of themselves concerns no other. */
-export function hostsTouched({ previous, model, ...change }: ModelChange): ReadonlySet<string> | 'all' {
-  const { networks, ports, loadBalancers, neighbours, addresses } = change;
-  const isShared = networks.size + ports.size + loadBalancers.size + neighbours.size > 0 || addresses;
-  if (isShared || previous.generation !== model.generation) return 'all';
-  const hosts = [...change.balancers].map((id) => (model.balancers.get(id) ?? previous.balancers.get(id))?.hostId);
-  return new Set(hosts.filter((id) => id !== undefined));
+/**
+ * Hosts, by id, whose desired state the change may concern; the work is that of the change, however many hosts there are.
+ * What hosts and balancers report of themselves concerns no other. The model's index must have followed the change.
+ */
+export function hostsTouched(change: ModelChange, hosts: HostTags): ReadonlySet<string> {
+  const { previous, model } = change;
+  const touched = new Set<string>();
+  for (const tag of tagsTouched(change)) for (const id of hosts.with(tag)) touched.add(id);
+  for (const id of change.balancers) {
+    for (const of of [previous, model]) {
+      const hostId = of.balancers.get(id)?.hostId;
+      if (hostId !== undefined) touched.add(hostId);
+    }
+  }
+  if (change.addresses) {
+    const [old, now] = [new Set(previous.addresses), new Set(model.addresses)];
+    for (const address of old) if (!now.has(address)) touched.add(address.hostId);
+    for (const address of now) if (!old.has(address)) touched.add(address.hostId);
+  }
+  return touched;
+}
+
+function* tagsTouched(change: ModelChange): Generator<string, void> {
+  const { previous, model } = change;
+  for (const id of change.networks) {
+    for (const of of [previous, model]) {
+      const network = of.networks.get(id);
+      if (network !== undefined) yield TAG.vlan(network.vlan);
+    }
+  }
+  for (const ifaceId of change.ports) yield TAG.iface(ifaceId);
+  if (previous.ownerKeys !== model.ownerKeys) {
+    const owners = new Set([...previous.ownerKeys.keys(), ...model.ownerKeys.keys()]);
+    for (const owner of owners) {
+      if (previous.ownerKeys.get(owner) !== model.ownerKeys.get(owner)) yield TAG.owner(owner);
+    }
+  }
+  for (const id of change.loadBalancers) {
+    yield TAG.loadBalancer(id);
+    for (const of of [previous, model]) {
+      const loadBalancer = of.loadBalancers.get(id);
+      if (loadBalancer === undefined) continue;
+      yield* clients(loadBalancer);
+      yield* residences(of, loadBalancer);
+    }
+  }
+  yield* moved(change);
+}
+
+/** Ports that may use it. */
+function* clients({ network, owner, adminStateUp }: LoadBalancer): Generator<string, void> {
+  if (!adminStateUp) return;
+  if (owner === '') yield TAG.network(network.id);
+  else yield* [TAG.client(network.id, owner), TAG.client(network.id, '')];
+}
+
+/** VMs that are its members and answer their clients themselves. */
+function* residences({ neighbours }: Model, loadBalancer: LoadBalancer): Generator<string, void> {
+  if (!returnsDirectly(loadBalancer)) return;
+  const { network, pools } = loadBalancer;
+  for (const { address } of pools.flatMap(({ members }) => members)) {
+    const mac = neighbours.get(network.id)?.[address];
+    if (mac !== undefined) yield TAG.mac(network.id, mac);
+  }
+}
+
+/** Who speaks to members whose MAC is another now, and the VMs behind the MACs. */
+function* moved(change: ModelChange): Generator<string, void> {
+  const { previous, model } = change;
+  const index = indexOf(model);
+  for (const [networkId, address] of movedAddresses(change)) {
+    for (const id of index.withMember(networkId, address)) yield TAG.loadBalancer(id);
+    for (const of of [previous, model]) {
+      const mac = of.neighbours.get(networkId)?.[address];
+      if (mac !== undefined) yield TAG.mac(networkId, mac);
+    }
+  }
 }

@@ -23,6 +23,8 @@ export interface ObservedPort {
 export interface ControllerView {
   /** Every VM port on every connected host. */
   ports(): readonly ObservedPort[];
+  /** The newest change that a host of this controller has; undefined for others, and while it has none. */
+  applied(hostId: string): number | undefined;
   /**
    * How long a balancer took until it served, in ms: from when it was wanted on the host, or last broke, to when the
    * switch had the way to it. Undefined while it does not, and for those that served before this controller began.
@@ -57,6 +59,7 @@ export function controllerView(controller: Controller): ControllerView {
         };
       });
     },
+    applied: (hostId) => controller.applied(hostId),
     readyMs: (hostId, loadBalancerId) => controller.readyMs(hostId, loadBalancerId),
     flows: async (hostName: string) => controller.flows(hostName),
     flowDiff: (hostName: string) => controller.flowDiff(hostName),

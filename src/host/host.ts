@@ -71,6 +71,8 @@ const EMPTY_VIEW: HostView = {
 };
 /** How long a switch may take to hear that it cannot ask any more. */
 const GOODBYE_MS = 200;
+/** Packets that a session remembers, should the switch refuse one: many hosts send some all day. */
+const PACKETS_AT_ONCE = 100;
 const OFPP_CONTROLLER = 0xffff_fffd;
 const OFPP_NORMAL = 0xffff_fffa;
 
@@ -90,6 +92,8 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   #reconciler: Reconciler<SwitchLayers> | undefined;
   #running: Promise<void> | undefined;
   #changed: () => void = () => {};
+  /** Packets sent since the switch was last asked whether it has taken them. */
+  #unconfirmed = 0;
   /** Whether the present session has been brought in sync once. */
   #applied = false;
 
@@ -232,6 +236,10 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     );
     // A session that ends meanwhile says so by its close event.
     this.#session?.send(messages).catch(() => {});
+    this.#unconfirmed += messages.length;
+    if (this.#unconfirmed < PACKETS_AT_ONCE) return;
+    this.#unconfirmed = 0;
+    this.#session?.barrier().catch(() => {});
   }
 
   /** The switch's flows and groups of ours, read now. Throws HostError while there is no session. */

@@ -50,7 +50,11 @@ export function createLayer<T>(desired: ReadonlyMap<string, Item<T>>): Layer<T> 
     adopt(items) {
       const before = new Map(installed);
       installed.clear();
-      for (const item of items) installed.set(item.key, item);
+      // What is as desired is kept once: with many switches their contents are most of the memory.
+      for (const item of items) {
+        const want = desired.get(item.key);
+        installed.set(item.key, want?.body === item.body ? want : item);
+      }
       refused.clear();
       suspects.clear();
       for (const key of desired.keys()) suspects.add(key);

@@ -11,6 +11,7 @@
  */
 import { EMPTY_MODEL } from '../model/lookup.ts';
 import type { BalancerAddress, LoadBalancer, Model, RegisteredPort } from '../model/types.ts';
+import type { Row } from '../ovsdb/index.ts';
 import { buildLoadBalancer } from './build-load-balancer.ts';
 import {
   buildBalancer,
@@ -22,7 +23,7 @@ import {
   buildVirtualMachine,
 } from './build-objects.ts';
 import { buildObservation } from './observations.ts';
-import type { ChangedRows, Rows } from './rows.ts';
+import type { ChangedRows, PortTable, Rows } from './rows.ts';
 import { share, shareList, shareMap } from './share.ts';
 import type { ModelChange } from './types.ts';
 
@@ -35,6 +36,11 @@ export class ModelBuilder {
   readonly #below = new Map<string, readonly string[]>();
   /** Row of an observation → the balancer whose it is. */
   readonly #observers = new Map<string, string>();
+
+  /** Row of a registered port → its iface-id. */
+  readonly #ifaces = new Map<string, string>();
+  /** Host → the rows of its addresses, as last seen. */
+  readonly #given = new Map<string, readonly string[]>();
 
   /** `rows` are live: they already have a change when `apply` is told of it. */
   constructor(rows: Rows) {
@@ -52,8 +58,8 @@ export class ModelBuilder {
     const networks = merge(previous.networks, changed.networks, (id, old) => buildNetwork(rows, id, old));
     const neighbours = merge(previous.neighbours, changed.networks, (id) => rows.networks.get(id)?.neighbours);
     const hosts = merge(previous.hosts, changed.hosts, (id, old) => buildHost(rows, id, old));
-    const ports = changed.ports.size > 0 ? this.#mergePorts() : unchanged(previous.ports);
-    const loadBalancers = merge(previous.loadBalancers, this.#reached(changed), (id, old) => {
+    const ports = this.#mergePorts(changed.ports);
+    const loadBalancers = merge(previous.loadBalancers, this.#reached(changed, networks.changed), (id, old) => {
       const built = buildLoadBalancer(rows, id, { previous: old, networks: networks.objects });
       this.#relate(id, built);
       return built;
@@ -70,10 +76,12 @@ export class ModelBuilder {
     const flavors = merge(previous.flavors, this.#reachedFlavors(changed), (id, old) =>
       buildFlavor(rows, id, { profiles: flavorProfiles.objects, previous: old }),
     );
-    const virtualMachines = merge(previous.virtualMachines, this.#reachedMachines(changed), (id, old) =>
-      buildVirtualMachine(rows, id, { networks: networks.objects, previous: old }),
+    const virtualMachines = merge(
+      previous.virtualMachines,
+      this.#reachedMachines(changed, networks.changed),
+      (id, old) => buildVirtualMachine(rows, id, { networks: networks.objects, previous: old }),
     );
-    const addresses = changed.addresses.size + changed.hosts.size > 0 ? this.#buildAddresses() : previous.addresses;
+    const addresses = this.#areAddressesMoved(changed) ? this.#buildAddresses() : previous.addresses;
     const owners =
       changed.owners.size > 0
         ? this.#buildOwners()
@@ -113,7 +121,7 @@ export class ModelBuilder {
   }
 
   /** The load balancers that a change can reach. A new row below one always comes with a change of its parent. */
-  #reached(changed: ChangedRows): readonly string[] {
+  #reached(changed: ChangedRows, networks: ReadonlySet<string>): readonly string[] {
     const ids = new Set(changed.loadBalancers);
     for (const children of [changed.listeners, changed.pools, changed.members, changed.vips]) {
       for (const row of children) {
@@ -121,10 +129,8 @@ export class ModelBuilder {
         if (id !== undefined) ids.add(id);
       }
     }
-    if (changed.networks.size > 0) {
-      for (const { id, network } of this.#model.loadBalancers.values()) {
-        if (changed.networks.has(network.id)) ids.add(id);
-      }
+    if (networks.size > 0) {
+      for (const { id, network } of this.#model.loadBalancers.values()) if (networks.has(network.id)) ids.add(id);
     }
     // New ones join the model in the order of their creation.
     const key = (id: string) => this.#rows.loadBalancers.get(id)?.key ?? 0;
@@ -152,9 +158,9 @@ export class ModelBuilder {
     return new Set([...changed.flavors, ...using.map((row) => row._uuid)]);
   }
 
-  #reachedMachines(changed: ChangedRows): ReadonlySet<string> {
-    if (changed.networks.size === 0) return changed.virtualMachines;
-    const inThem = [...this.#rows.virtualMachines.values()].filter((row) => changed.networks.has(row.network));
+  #reachedMachines(changed: ChangedRows, networks: ReadonlySet<string>): ReadonlySet<string> {
+    if (networks.size === 0) return changed.virtualMachines;
+    const inThem = [...this.#rows.virtualMachines.values()].filter((row) => networks.has(row.network));
     return new Set([...changed.virtualMachines, ...inThem.map((row) => row._uuid)]);
   }
 
@@ -180,11 +186,33 @@ export class ModelBuilder {
     this.#below.set(id, below);
   }
 
-  /** Ports are known by iface-id, which is not their row's uuid: all are looked at. */
-  #mergePorts(): Merged<RegisteredPort> {
-    const before = this.#model.ports;
-    const now = new Map([...this.#rows.ports.values()].map((row) => [row.iface_id, row]));
-    return merge(before, [...before.keys(), ...now.keys()], (ifaceId, old) => buildPort(now.get(ifaceId), old));
+  /** Ports are known by iface-id, which is not their row's uuid. */
+  #mergePorts(changed: ReadonlySet<string>): Merged<RegisteredPort> {
+    const concerned = new Map<string, Row<typeof PortTable> | undefined>();
+    for (const id of changed) {
+      const before = this.#ifaces.get(id);
+      if (before !== undefined && !concerned.has(before)) concerned.set(before, undefined);
+      const row = this.#rows.ports.get(id);
+      if (row === undefined) this.#ifaces.delete(id);
+      else {
+        this.#ifaces.set(id, row.iface_id);
+        concerned.set(row.iface_id, row);
+      }
+    }
+    return merge(this.#model.ports, concerned.keys(), (ifaceId, old) => buildPort(concerned.get(ifaceId), old));
+  }
+
+  /** Hosts change often, which addresses they have seldom. */
+  #areAddressesMoved(changed: ChangedRows): boolean {
+    let moved = changed.addresses.size > 0;
+    for (const id of changed.hosts) {
+      const now = this.#rows.hosts.get(id)?.addresses;
+      const before = this.#given.get(id);
+      if (before !== now && !(before === undefined && now?.length === 0)) moved = true;
+      if (now === undefined) this.#given.delete(id);
+      else this.#given.set(id, now);
+    }
+    return moved;
   }
 
   #buildAddresses(): readonly BalancerAddress[] {
@@ -215,10 +243,6 @@ interface Owners {
 interface Merged<T> {
   readonly objects: ReadonlyMap<string, T>;
   readonly changed: ReadonlySet<string>;
-}
-
-function unchanged<T>(objects: ReadonlyMap<string, T>): Merged<T> {
-  return { objects, changed: new Set() };
 }
 
 /** Rebuilds the objects of these ids; answers the same map if none of them changed. */

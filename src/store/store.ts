@@ -209,6 +209,10 @@ class OvsdbStore implements types.Store {
     return this.#writer.report((model) => reports.setHostStatus(model, hostId, status));
   }
 
+  setHostStatuses(statuses: ReadonlyMap<string, Partial<HostStatus>>): Promise<void> {
+    return this.#writer.report((model) => reports.setHostStatuses(model, statuses));
+  }
+
   allocateAddresses(hostId: string, networkId: string): Promise<readonly string[]> {
     const { addresses } = this.#database;
     return this.#writer.report((model) => allocateAddresses(model, { hostId, networkId, addresses }));

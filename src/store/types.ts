@@ -127,6 +127,8 @@ export interface Store {
    */
   setObservation(balancerId: string, observation: Observation): Promise<void>;
   setHostStatus(hostId: string, status: Partial<HostStatus>): Promise<void>;
+  /** Of many hosts in one transaction; hosts that were deleted meanwhile are passed over. */
+  setHostStatuses(statuses: ReadonlyMap<string, Partial<HostStatus>>): Promise<void>;
   /**
    * The host's own addresses in the network, IPv4 first: those allocated, else free ones of the network's balancer
    * ranges, allocated now and never given twice. IPv4 where the network has it; IPv6 where there is a range for it.

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type WantedRows, writeBalancers } from '../../src/controller/balancer-rows.ts';
-import { balancersOn } from '../../src/controller/rows.ts';
+import { balancersOn } from '../../src/controller/model-index.ts';
 import { type Fixture, startFixture } from '../store/fixture.ts';
 import { requireSystem } from '../support/requirements.ts';
 

@@ -11,7 +11,7 @@ const wanted = (parts: Partial<Wanted> = {}): Wanted => ({
   networkId: NETWORK,
   address: ADDRESS,
   mac: undefined,
-  hosts: ['h1', 'h2'],
+  hosts: new Set(['h1', 'h2']),
   ...parts,
 });
 
@@ -65,7 +65,7 @@ describe('the prober', () => {
     prober.want([wanted()]);
     prober.claim(NETWORK, '10.0.0.99', macOf(1));
     prober.claim('network-red', ADDRESS, macOf(1));
-    prober.want([]);
+    prober.forget([wanted()]);
     prober.claim(NETWORK, ADDRESS, macOf(1));
     expect(learnt).to.deep.equal([]);
   });
@@ -104,6 +104,7 @@ describe('the prober', () => {
     const third = wanted({ address: '10.0.0.23', mac: macOf(3) });
     prober.want([wanted(), other, third]);
     for (const { address, mac } of [other, third]) prober.claim(NETWORK, address, mac!);
+    clock.pass(100);
     asked = [];
     prober.nudge(undefined);
     expect(asked.map(({ address }) => address)).to.deep.equal([ADDRESS]);
@@ -112,10 +113,20 @@ describe('the prober', () => {
     expect(asked.map(({ address }) => address)).to.deep.equal([ADDRESS, other.address]);
   });
 
+  it('asks once when many ports come together', () => {
+    prober.want([wanted()]);
+    clock.pass(3_000);
+    asked = [];
+    for (let port = 0; port < 100; port++) prober.nudge(undefined);
+    expect(asked).to.have.length(1);
+    clock.pass(30);
+    expect(asked).to.have.length(2);
+  });
+
   it('asks once more when a VM still answers whose port has just gone', () => {
     prober.want([wanted()]);
     prober.claim(NETWORK, ADDRESS, macOf(1));
-    prober.want([wanted({ mac: macOf(1) })]);
+    prober.recorded(NETWORK, ADDRESS, macOf(1));
     prober.nudge(macOf(1));
     prober.claim(NETWORK, ADDRESS, macOf(1));
     clock.pass(4_100);
@@ -123,10 +134,10 @@ describe('the prober', () => {
   });
 
   it('waits for a host that can ask', () => {
-    prober.want([wanted({ hosts: [] })]);
+    prober.want([wanted({ hosts: new Set() })]);
     clock.pass(1_000);
     expect(asked).to.deep.equal([]);
-    prober.want([wanted({ hosts: ['h3'] })]);
+    prober.want([wanted({ hosts: new Set(['h3']) })]);
     clock.pass(5_100);
     expect(asked.map(({ host }) => host)).to.include('h3');
   });

@@ -98,6 +98,7 @@ function createView(): FakeView {
       return this.seen;
     },
     flows: async (host) => known(flowsOf, host),
+    applied: () => undefined,
     readyMs: () => undefined,
     flowDiff: async (host) => known(diffOf, host),
   };

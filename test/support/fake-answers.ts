@@ -40,7 +40,7 @@ export function answer(message: Message, init: FakeState): readonly Body[] | und
       }));
     }
     case 'group_desc_request': {
-      return inParts(table.groups, 10).map(({ items, flags }) => ({
+      return inParts(table.groups, GROUPS_PER_PART).map(({ items, flags }) => ({
         kind: 'group_desc_reply',
         flags,
         groups: items,
@@ -50,6 +50,9 @@ export function answer(message: Message, init: FakeState): readonly Body[] | und
       return undefined;
   }
 }
+
+/** A group of 256 buckets takes 15 KiB, and a message 64 at most. */
+const GROUPS_PER_PART = 2;
 
 const COUNTERS = { importance: 0, durationSec: 1, durationNsec: 0, packetCount: 0n, byteCount: 0n } as const;
 

@@ -49,6 +49,12 @@ export interface FakeSwitchOptions {
   readonly software?: string;
   readonly ports?: readonly { readonly portNo: number; readonly name: string; readonly hwAddr: number }[];
   readonly faults?: Faults;
+  /** Where it listens; default: a socket in a folder of its own. */
+  readonly path?: string;
+  /** Whether `received` grows. Default true. */
+  readonly records?: boolean;
+  /** Hears of every message once it has been answered. */
+  readonly heard?: (message: Message) => void;
 }
 
 export interface FakeSwitch {
@@ -68,8 +74,13 @@ export interface FakeSwitch {
   packetIn(packet: { readonly inPort: number; readonly data: Uint8Array; readonly cookie?: bigint }): Promise<void>;
   /** Sends a message to every controller. */
   broadcast(message: Body): Promise<void>;
+  readonly flowCount: number;
   /** Cuts every connection. */
   disconnect(): void;
+  /** As a switch that is started again: has no flow and no group, and every connection is cut. */
+  restart(): void;
+  /** As after somebody else's edits: every other flow and group is gone, and there is a flow under our cookie that nobody wants. */
+  vandalise(): void;
   stop(): Promise<void>;
 }
 
@@ -97,13 +108,13 @@ const ONF_BUNDLE_ERRORS = 2300;
 
 /** Starts a fake switch. */
 export async function startFakeSwitch(options: FakeSwitchOptions = {}): Promise<FakeSwitch> {
-  const directory = await mkdtemp(join(tmpdir(), 'hostlb-fake-'));
-  const fake = new Fake(join(directory, 'switch.sock'), options);
+  const directory = options.path === undefined ? await mkdtemp(join(tmpdir(), 'hostlb-fake-')) : undefined;
+  const fake = new Fake(options.path ?? join(directory!, 'switch.sock'), options);
   await fake.start();
   return Object.assign(fake, {
     stop: async () => {
       fake.end();
-      await rm(directory, { recursive: true, force: true });
+      if (directory !== undefined) await rm(directory, { recursive: true, force: true });
     },
   });
 }
@@ -130,6 +141,10 @@ class Fake {
 
   get flows(): readonly FakeFlow[] {
     return this.#table.flows;
+  }
+
+  get flowCount(): number {
+    return this.#table.flowCount;
   }
 
   get groups(): readonly GroupDesc[] {
@@ -170,11 +185,20 @@ class Fake {
   }
 
   async broadcast(message: Body): Promise<void> {
-    await Promise.all([...this.sessions].map((session) => session.send([message])));
+    await Promise.allSettled([...this.sessions].map((session) => session.send([message])));
   }
 
   disconnect(): void {
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  restart(): void {
+    this.#table = new FlowTable('1.5');
+    this.disconnect();
+  }
+
+  vandalise(): void {
+    this.#table = this.#table.vandalised();
   }
 
   end(): void {
@@ -185,18 +209,23 @@ class Fake {
   async #accept(socket: Socket): Promise<void> {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
-    const { versions = ['1.5', '1.3'] } = this.#options;
+    const options = this.#options;
+    const { versions = ['1.5', '1.3'] } = options;
     const session = await createSession(socket, { versions, probeIntervalMs: 0 }).catch(() => undefined);
     if (session === undefined) return;
     const at: Connection = { session, socket, bundles: new Map() };
     this.sessions.add(session);
     session.on('close', () => this.sessions.delete(session));
     session.on('message', (message) => {
-      this.received.push(message);
+      if (options.records !== false) this.received.push(message);
       for (const watcher of [...this.#watchers]) watcher(message);
       if (this.faults.stopReading) socket.pause();
       if (this.faults.mute) return;
-      for (const { to, body } of this.#handle(at, message)) void session.reply(to, [body]);
+      for (const { to, body } of this.#handle(at, message)) {
+        // One that ends meanwhile says so by its close event.
+        session.reply(to, [body]).catch(() => {});
+      }
+      options.heard?.(message);
     });
   }
 

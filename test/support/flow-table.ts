@@ -92,6 +92,10 @@ export class FlowTable {
     return [...this.#flows.values()];
   }
 
+  get flowCount(): number {
+    return this.#flows.size;
+  }
+
   get groups(): readonly GroupDesc[] {
     return [...this.#groups.values()];
   }
@@ -99,6 +103,18 @@ export class FlowTable {
   /** The flows that a request for statistics means. */
   select(selection: Selection): readonly FakeFlow[] {
     return this.flows.filter((flow) => selects(selection, flow));
+  }
+
+  /** Every other flow and group gone, with the flows that used those groups; and one flow more. */
+  vandalised(): FlowTable {
+    const table = new FlowTable(this.#version, this);
+    for (const [i, key] of [...table.#flows.keys()].entries()) if (i % 2 === 0) table.#flows.delete(key);
+    table.#deleteGroups([...table.#groups.keys()].filter((_, i) => i % 2 === 0));
+    const cookie = 0x686c_0000_0000_00ffn;
+    const rest = { instructions: [], idleTimeout: 0, hardTimeout: 0, flags: 0 };
+    const stray = { tableId: 101, priority: 7, cookie, match: {}, ...rest };
+    table.#flows.set(table.#key(stray), stray);
+    return table;
   }
 
   /** Applies a change, or says why not and leaves everything as it was. */

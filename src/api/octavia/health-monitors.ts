@@ -53,12 +53,12 @@ export function monitorJson(
 
 function show(call: Call, id: string): Answer {
   const { loadBalancer, pool, healthMonitor: monitor } = requireHealthMonitor(call.model, id);
-  const json = monitorJson(loadBalancer, { pool, monitor }, healthIn(call.model)(loadBalancer));
+  const json = monitorJson(loadBalancer, { pool, monitor }, healthIn(call)(loadBalancer));
   return showAnswer(call, 'healthmonitor', json);
 }
 
 function list(call: Call): Answer {
-  const healthOf = healthIn(call.model);
+  const healthOf = healthIn(call);
   const monitors = [...call.model.loadBalancers.values()].flatMap((loadBalancer) => {
     const health = healthOf(loadBalancer);
     return loadBalancer.pools.flatMap((pool) => {

@@ -110,12 +110,12 @@ export function listenerTree(loadBalancer: LoadBalancer, listener: Listener, hea
 
 function show(call: Call, id: string): Answer {
   const { loadBalancer, listener } = requireListener(call.model, id);
-  return showAnswer(call, 'listener', listenerJson(loadBalancer, listener, healthIn(call.model)(loadBalancer)));
+  return showAnswer(call, 'listener', listenerJson(loadBalancer, listener, healthIn(call)(loadBalancer)));
 }
 
 function list(call: Call): Answer {
   const { model } = call;
-  const healthOf = healthIn(model);
+  const healthOf = healthIn(call);
   const listeners = [...model.loadBalancers.values()].flatMap((loadBalancer) => {
     const health = healthOf(loadBalancer);
     return loadBalancer.listeners.map((listener) => listenerJson(loadBalancer, listener, health));

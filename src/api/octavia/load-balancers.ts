@@ -65,11 +65,11 @@ function loadBalancerTree(loadBalancer: LoadBalancer, health: Health): object {
 
 function show(call: Call, id: string): Answer {
   const loadBalancer = requireLoadBalancer(call.model, id);
-  return showAnswer(call, 'loadbalancer', loadBalancerJson(loadBalancer, healthIn(call.model)(loadBalancer)));
+  return showAnswer(call, 'loadbalancer', loadBalancerJson(loadBalancer, healthIn(call)(loadBalancer)));
 }
 
 function list(call: Call): Answer {
-  const healthOf = healthIn(call.model);
+  const healthOf = healthIn(call);
   const items = [...call.model.loadBalancers.values()].map((item) => loadBalancerJson(item, healthOf(item)));
   return listAnswer(call, items, {
     plural: 'loadbalancers',
@@ -104,7 +104,7 @@ async function create(call: Call): Promise<Answer> {
     pools: body.pools?.map((pool) => poolSpec(pool, placement)),
   });
   const created = requireLoadBalancer(call.model, id);
-  const loadbalancer = loadBalancerTree(created, healthIn(call.model)(created));
+  const loadbalancer = loadBalancerTree(created, healthIn(call)(created));
   return { status: 201, generation, body: { loadbalancer } };
 }
 
@@ -128,7 +128,7 @@ async function remove(call: Call): Promise<Answer> {
 
 function statuses(call: Call): Answer {
   const loadBalancer = requireLoadBalancer(call.model, param(call, 'id'));
-  return { body: { statuses: statusTree(loadBalancer, healthIn(call.model)(loadBalancer)) } };
+  return { body: { statuses: statusTree(loadBalancer, healthIn(call)(loadBalancer)) } };
 }
 
 function stats(call: Call): Answer {

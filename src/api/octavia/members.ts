@@ -61,13 +61,13 @@ export function memberJson(
 
 function show(call: Call, id: string): Answer {
   const { loadBalancer, pool, member } = requireMember(call.model, param(call, 'pool'), id);
-  const json = memberJson(loadBalancer, { pool, member }, healthIn(call.model)(loadBalancer));
+  const json = memberJson(loadBalancer, { pool, member }, healthIn(call)(loadBalancer));
   return showAnswer(call, 'member', json);
 }
 
 function list(call: Call): Answer {
   const { loadBalancer, pool } = requirePool(call.model, param(call, 'pool'));
-  const health = healthIn(call.model)(loadBalancer);
+  const health = healthIn(call)(loadBalancer);
   return listAnswer(
     call,
     pool.members.map((member) => memberJson(loadBalancer, { pool, member }, health)),

@@ -103,12 +103,12 @@ export function poolTree(loadBalancer: LoadBalancer, pool: Pool, health: Health)
 
 function show(call: Call, id: string): Answer {
   const { loadBalancer, pool } = requirePool(call.model, id);
-  return showAnswer(call, 'pool', poolJson(loadBalancer, pool, healthIn(call.model)(loadBalancer)));
+  return showAnswer(call, 'pool', poolJson(loadBalancer, pool, healthIn(call)(loadBalancer)));
 }
 
 function list(call: Call): Answer {
   const { model } = call;
-  const healthOf = healthIn(model);
+  const healthOf = healthIn(call);
   const pools = [...model.loadBalancers.values()].flatMap((loadBalancer) => {
     const health = healthOf(loadBalancer);
     return loadBalancer.pools.map((pool) => poolJson(loadBalancer, pool, health));

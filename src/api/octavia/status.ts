@@ -1,7 +1,9 @@
 /** Octavia's two statuses, computed from what hosts and balancers reported; nothing of it is stored. */
+import type { ControllerView } from '../../controller/view.ts';
 import type {
   Balancer,
   HealthMonitor,
+  Host,
   Listener,
   LoadBalancer,
   Member,
@@ -10,6 +12,7 @@ import type {
   Pool,
 } from '../../model/types.ts';
 import type { OperatingStatus, ProvisioningStatus } from '../resources.ts';
+import type { Call } from '../route.ts';
 
 /** What serialisers need to know about a load balancer and do not find in it. */
 export interface Health {
@@ -22,18 +25,18 @@ export interface Health {
   readonly found: (memberId: string) => readonly MemberHealth[];
 }
 
-/** The health of each load balancer; for many of them at once, since it looks through all hosts and balancers. */
-export function healthIn(model: Model): (loadBalancer: LoadBalancer) => Health {
+/** The newest change that a host has: as this process knows it, else as it was reported. */
+export function appliedOn({ id, status }: Host, view: Pick<ControllerView, 'applied'>): number {
+  return Math.max(view.applied(id) ?? 0, status.applied);
+}
+
+/** The health of each load balancer; for many of them at once, since it looks through all hosts. */
+export function healthIn({ model, view }: Pick<Call, 'model' | 'view'>): (loadBalancer: LoadBalancer) => Health {
   let applied = Number.POSITIVE_INFINITY;
-  for (const { status } of model.hosts.values()) {
-    if (status.state === 'connected') applied = Math.min(applied, status.applied);
+  for (const host of model.hosts.values()) {
+    if (host.status.state === 'connected') applied = Math.min(applied, appliedOn(host, view));
   }
-  const balancers = new Map<string, Balancer[]>();
-  for (const balancer of model.balancers.values()) {
-    const own = balancers.get(balancer.loadBalancerId);
-    if (own === undefined) balancers.set(balancer.loadBalancerId, [balancer]);
-    else own.push(balancer);
-  }
+  const balancers = byLoadBalancer(model.balancers);
   return (loadBalancer) => {
     const own = balancers.get(loadBalancer.id) ?? [];
     const observations = own.flatMap(({ id }) => model.observations.get(id) ?? []);
@@ -44,6 +47,22 @@ export function healthIn(model: Model): (loadBalancer: LoadBalancer) => Health {
       found: (memberId) => observations.flatMap(({ memberHealth }) => memberHealth[memberId] ?? []),
     };
   };
+}
+
+/** Balancers change far less often than they are asked for. */
+const indexes = new WeakMap<Model['balancers'], ReadonlyMap<string, readonly Balancer[]>>();
+
+function byLoadBalancer(balancers: Model['balancers']): ReadonlyMap<string, readonly Balancer[]> {
+  const known = indexes.get(balancers);
+  if (known !== undefined) return known;
+  const index = new Map<string, Balancer[]>();
+  for (const balancer of balancers.values()) {
+    const own = index.get(balancer.loadBalancerId);
+    if (own === undefined) index.set(balancer.loadBalancerId, [balancer]);
+    else own.push(balancer);
+  }
+  indexes.set(balancers, index);
+  return index;
 }
 
 function provisioningStatus(loadBalancer: LoadBalancer, applied: number): ProvisioningStatus {

@@ -1,6 +1,7 @@
 import { findHost, requireHost } from '../../model/lookup.ts';
 import type { Host } from '../../model/types.ts';
 import { object, text } from '../fields.ts';
+import { appliedOn } from '../octavia/status.ts';
 import { listAnswer, showAnswer } from '../query.ts';
 import type { FlowDiffJson, HostJson, ProgressJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
@@ -9,12 +10,13 @@ import { requireSameName } from './networks.ts';
 
 const hostPut = object({ name: text.optional(), remote: text, bridge: text.optional() });
 
-function hostJson({ id, name, remote, bridge, status }: Host, call: Call): HostJson {
+function hostJson(host: Host, call: Call): HostJson {
+  const { id, name, remote, bridge, status } = host;
   return {
     ...{ id, name, remote, bridge },
     status: status.state,
     error: status.error,
-    applied: status.applied,
+    applied: appliedOn(host, call.view),
     ovs_version: status.ovsVersion,
     ports: call.view.ports().filter((port) => port.host === name).length,
     balancers: [...call.model.balancers.values()].filter((balancer) => balancer.hostId === id).length,
@@ -57,10 +59,10 @@ async function flows(call: Call): Promise<Answer> {
   return { body: { in_sync: inSync, text: lines } satisfies FlowDiffJson };
 }
 
-function progress({ model }: Call): Answer {
-  const hosts = [...model.hosts.values()].map(({ name, status }) => {
-    const { state, applied, error } = status;
-    return { name, state, applied, error };
+function progress({ model, view }: Call): Answer {
+  const hosts = [...model.hosts.values()].map((host) => {
+    const { state, error } = host.status;
+    return { name: host.name, state, applied: appliedOn(host, view), error };
   });
   return { body: { generation: model.generation, hosts } satisfies ProgressJson };
 }

@@ -39,7 +39,7 @@ function statistics(call: Call): Answer {
   const { model } = call;
   const loadBalancer = requireLoadBalancer(model, param(call, 'id'));
   const { id, name, listeners } = loadBalancer;
-  const health = healthIn(model)(loadBalancer);
+  const health = healthIn(call)(loadBalancer);
   const seen = seenBy(model, id);
   const stats: StatisticsJson = {
     ...{ id, name },

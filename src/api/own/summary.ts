@@ -1,5 +1,5 @@
 import type { Model } from '../../model/types.ts';
-import { healthIn, loadBalancerOperating } from '../octavia/status.ts';
+import { appliedOn, healthIn, loadBalancerOperating } from '../octavia/status.ts';
 import type { StatusJson } from '../resources.ts';
 import type { Answer, Call, Route } from '../route.ts';
 import { membersOf } from './balancers.ts';
@@ -10,7 +10,7 @@ function status(call: Call): Answer {
   const { model, store } = call;
   const hosts = [...model.hosts.values()];
   const loadBalancers = [...model.loadBalancers.values()];
-  const healthOf = healthIn(model);
+  const healthOf = healthIn(call);
   const balancers = { pending: 0, ready: 0, failed: 0 };
   for (const { state } of model.balancers.values()) balancers[state]++;
   const vms = vmsOf(call);
@@ -20,7 +20,7 @@ function status(call: Call): Answer {
     hosts: {
       total: hosts.length,
       connected: hosts.filter((host) => host.status.state === 'connected').length,
-      up_to_date: hosts.filter((host) => host.status.applied >= model.generation).length,
+      up_to_date: hosts.filter((host) => appliedOn(host, call.view) >= model.generation).length,
     },
     networks: model.networks.size,
     load_balancers: {

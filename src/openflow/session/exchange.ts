@@ -75,9 +75,7 @@ export class Exchange {
     }
     this.#remembered.push(sent);
     this.#rememberedLength += sent.messages.length;
-    while (this.#rememberedLength > MAX_REMEMBERED_MESSAGES && this.#remembered.length > 1) {
-      this.#rememberedLength -= this.#remembered.shift()!.messages.length;
-    }
+    if (this.#rememberedLength > MAX_REMEMBERED_MESSAGES) this.#forgetOldest();
   }
 
   unwatch(sent: Sent): void {
@@ -126,6 +124,15 @@ export class Exchange {
     for (const one of pending) one.reject(reason);
   }
 
+  /** A quarter at once: to take one off the front moves all the others. The newest is kept, whatever its length. */
+  #forgetOldest(): void {
+    let count = 0;
+    while (this.#rememberedLength > (MAX_REMEMBERED_MESSAGES * 3) / 4 && count < this.#remembered.length - 1) {
+      this.#rememberedLength -= this.#remembered[count++]!.messages.length;
+    }
+    this.#remembered.splice(0, count);
+  }
+
   #take(xid: number): Pending | undefined {
     const pending = this.#pending.get(xid);
     this.#pending.delete(xid);
@@ -139,8 +146,8 @@ export class Exchange {
 
   /** What was sent before a barrier can fail no more once the barrier is answered. */
   #forgetBefore(barrierXid: number): void {
-    const isAfter = ({ firstXid }: Sent) => firstXid > barrierXid;
-    this.#remembered = this.#remembered.filter(isAfter);
-    this.#rememberedLength = this.#remembered.reduce((sum, { messages }) => sum + messages.length, 0);
+    const after = this.#remembered.findIndex(({ firstXid }) => firstXid > barrierXid);
+    const gone = this.#remembered.splice(0, after === -1 ? this.#remembered.length : after);
+    this.#rememberedLength -= gone.reduce((sum, { messages }) => sum + messages.length, 0);
   }
 }

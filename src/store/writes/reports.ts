@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { ModelError } from '../../model/errors.ts';
 import { requireHost } from '../../model/lookup.ts';
-import type { BalancerState, HostStatus, Model, Observation } from '../../model/types.ts';
+import type { BalancerState, Host, HostStatus, Model, Observation } from '../../model/types.ts';
 import { byUuid, insert, mutate, type Operation, update } from '../../ovsdb/index.ts';
 import { timestamp } from '../change-set.ts';
 import { observationChanges, observationColumns } from '../observations.ts';
@@ -115,13 +115,24 @@ export function setObservation(
 }
 
 export function setHostStatus(model: Model, hostId: string, status: Partial<HostStatus>): Draft<void> {
-  const host = requireHost(model, hostId);
+  return { operations: statusChange(requireHost(model, hostId), status), result: undefined };
+}
+
+/** Hosts that are not in the model are passed over: they were deleted meanwhile. */
+export function setHostStatuses(model: Model, statuses: ReadonlyMap<string, Partial<HostStatus>>): Draft<void> {
+  const operations = [...statuses].flatMap(([id, status]) => {
+    const host = model.hosts.get(id);
+    return host === undefined ? [] : statusChange(host, status);
+  });
+  return { operations, result: undefined };
+}
+
+function statusChange(host: Host, status: Partial<HostStatus>): readonly Operation[] {
   const wanted: HostStatus = { ...host.status, ...status };
   const isSame = (Object.keys(wanted) as (keyof HostStatus)[]).every((key) => wanted[key] === host.status[key]);
-  if (isSame) return DONE;
+  if (isSame) return [];
   const { state, error, applied, ovsVersion } = wanted;
-  const row = { state, error, applied, ovs_version: ovsVersion };
-  return { operations: [update(HostTable, byUuid(host.id), row)], result: undefined };
+  return [update(HostTable, byUuid(host.id), { state, error, applied, ovs_version: ovsVersion })];
 }
 
 /** Addresses in a network that was deleted meanwhile are passed over. */
