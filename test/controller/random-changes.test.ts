@@ -12,6 +12,7 @@ import type { Store } from '../../src/store/index.ts';
 import { type FakeHost, Fleet, type FleetHost, startFakeHost, startRealHost, type Vm } from '../support/fleet.ts';
 import { FlowTable } from '../support/flow-table.ts';
 import { requireSystem } from '../support/requirements.ts';
+import { until } from '../support/until.ts';
 
 /** What to do, and numbers that pick its object and its values. */
 type Step = readonly [action: keyof typeof ACTIONS, pick: number, value: number];
@@ -132,6 +133,12 @@ async function begin(hosts: readonly FleetHost[]): Promise<Fleet> {
   return fleet;
 }
 
+/** Whether all members have a MAC. */
+function hasFound({ store }: Fleet, { network, pools }: LoadBalancer): boolean {
+  const found = store.model.neighbours.get(network.id);
+  return pools.every(({ members }) => members.every(({ address }) => found?.[address] !== undefined));
+}
+
 const SEED = Number(process.env.HOSTLB_SEED ?? Date.now() % 1_000_000);
 
 async function history(fleet: Fleet, length: number): Promise<void> {
@@ -207,6 +214,8 @@ describe(`any history of changes (HOSTLB_SEED=${SEED})`, function () {
   it('is undone by the reverse change, to the last byte', async () => {
     fleet = await begin(await Promise.all(['h1', 'h2'].map(startFakeHost)));
     const { store } = fleet;
+    await until(() => balancers(fleet!).every((one) => hasFound(fleet!, one)), { what: 'all members found' });
+    await fleet.settled();
     const tables = () => fleet!.hosts.map(({ name }) => fleet!.controller.flows(name).split('\n').sort());
     const [pool] = pools(fleet);
     const [member] = pool!.members;
