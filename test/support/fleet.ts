@@ -34,6 +34,8 @@ export interface FleetHost {
   readonly remote: string;
   plug(vm: Vm): Promise<void>;
   unplug(vm: Vm): Promise<void>;
+  /** Its OpenFlow connection is cut. */
+  cut(): Promise<void>;
   /** Its switch has no flow and no group any more, and its connections are cut, as after a crash. */
   crash(): Promise<void>;
   /** Somebody else takes away our flows and groups in every other of its tables, and puts in some of his own. */
@@ -75,24 +77,22 @@ function answerLookup(fake: FakeSwitch, message: Message): void {
 /** A host whose switch is a fake one; on its networks every IPv4 address answers. */
 export async function startFakeHost(name: string): Promise<FakeHost> {
   const heard = (message: Message) => answerLookup(fake, message);
-  const [database, fake] = await Promise.all([
-    startOvsdbServer({ schema: '/usr/share/openvswitch/vswitch.ovsschema' }),
-    startFakeSwitch({ heard, versions: ['1.5'] }),
-  ]);
+  const database = await startOvsdbServer({ schema: '/usr/share/openvswitch/vswitch.ovsschema' });
+  // Where the controller will have the bridge listen.
+  const fake = await startFakeSwitch({ path: `${database.directory}/${BRIDGE}.hostlb`, heard, versions: ['1.5'] });
   const vsctl = (...args: readonly string[]) =>
     promisify(execFile)('ovs-vsctl', [`--db=${database.unix}`, '--no-wait', ...args]);
-  // With the listener that a controller would add: nobody makes the socket that it names.
-  const listener = ['create', 'Controller', `target="p${fake.remote}"`, `external_ids:hostlb=${BRIDGE}`];
-  const bridge = ['--', 'add-br', BRIDGE, '--', '--id=@l', ...listener, '--', 'set', 'bridge', BRIDGE, 'controller=@l'];
-  await vsctl('init', ...bridge);
+  await vsctl('init', '--', 'add-br', BRIDGE, '--', 'set', 'Open_vSwitch', '.', 'ovs_version=3.1.0');
   return {
     ...{ name, fake, remote: database.unix },
     plug: async (vm) => void (await vsctl(...plugArgs(vm, [`ofport=${vm.ofport}`]))),
     unplug: async (vm) => void (await vsctl('--if-exists', 'del-port', BRIDGE, vm.name)),
+    cut: async () => fake.disconnect(),
     crash: async () => fake.restart(),
     vandalise: async () => fake.vandalise(),
     stop: async () => {
-      await Promise.all([database.stop(), fake.stop()]);
+      await fake.stop();
+      await database.stop();
     },
   };
 }
@@ -104,6 +104,8 @@ export async function startRealHost(name: string): Promise<FleetHost> {
     ...{ name, remote: ovs.dbRemote },
     plug: async (vm) => void (await ovs.vsctl(...plugArgs(vm, ['type=dummy', `ofport_request=${vm.ofport}`]))),
     unplug: async (vm) => void (await ovs.vsctl('--if-exists', 'del-port', BRIDGE, vm.name)),
+    // The bridge's listeners go, and with them who came by them.
+    cut: async () => void (await ovs.vsctl('del-controller', BRIDGE)),
     crash: () => ovs.restartSwitch(),
     vandalise: async () => {
       for (let table = 100; table < 120; table += 2) await ovs.ofctl('del-flows', `table=${table}`);
