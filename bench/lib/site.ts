@@ -64,7 +64,9 @@ export function viewOf(loadBalancers: readonly LoadBalancer[], neighbours: Neigh
     residents: [],
     balancers: loadBalancers.map((one) => ({ loadBalancer: one, ownerKey: 0, plug: undefined, state: 'ready' })),
     neighbour: (_network, address) => neighbours[address],
+    probes: [],
     addresses: () => [],
+    health: () => ({}),
   };
 }
 

@@ -20,6 +20,7 @@ import { ManagedHost } from './managed-host.ts';
 import { createProber, type Prober, type Wanted } from './neighbours.ts';
 import type { ControllerOptions } from './options.ts';
 import type { ClassifiedPort } from './ports.ts';
+import { Probing } from './probing.ts';
 import { hostsTouched } from './touched.ts';
 
 export interface ControllerInit {
@@ -32,6 +33,7 @@ export class Controller {
   readonly #init: ControllerInit;
   readonly #hosts = new Map<string, ManagedHost>();
   readonly #prober: Prober;
+  readonly #probing: Probing;
   readonly #shared: SharedEntries = new WeakMap();
   readonly #dirty = new Set<string>();
   #wanting: NodeJS.Immediate | undefined;
@@ -49,6 +51,7 @@ export class Controller {
       () => this.#writeFound(),
       (error) => init.logger.warn({ reason: error.message }, 'cannot record members yet'),
     );
+    this.#probing = new Probing({ store: init.store, logger: init.logger, hosts: this.#hosts });
     this.#prober = createProber({
       ask: (hostId, networkId, address) => this.#ask(hostId, networkId, address),
       learnt: (networkId, address, mac) => this.#learnt(networkId, address, mac),
@@ -66,7 +69,7 @@ export class Controller {
     this.#init.store.off('change', this.#onChange);
     clearImmediate(this.#wanting);
     this.#prober.stop();
-    await this.#recordFound.stop();
+    await Promise.all([this.#recordFound.stop(), this.#probing.stop()]);
     await Promise.all([...[...this.#hosts.values()].map((host) => host.stop({ leave: false })), ...this.#leaving]);
     this.#hosts.clear();
   }
@@ -99,7 +102,10 @@ export class Controller {
     const managed = this.#require(hostName);
     const installed = await managed.keeper.readSwitch();
     const desired = contentsOf(managed.keeper.desired);
-    const defects = describeDifference(contentsOf(managed.fromScratch(this.#model)), desired);
+    const defects = describeDifference(
+      contentsOf(managed.fromScratch(this.#model, this.#probing.probesOf(managed.id))),
+      desired,
+    );
     const text = describeDifference(desired, installed) + defects.replaceAll(/^/gm, '! ').replace(/! $/, '');
     return { inSync: text === '', text };
   }
@@ -126,6 +132,8 @@ export class Controller {
       changed: () => this.#hostChanged(host.id),
       began: () => this.#prober.nudge(undefined),
       claimed: (networkId, address, mac) => this.#prober.claim(networkId, address, mac),
+      answered: (networkKey, source, answer) => this.#probing.answered(host.id, { networkKey, source }, answer),
+      probing: () => this.#probing.survey(),
     });
     this.#hosts.set(host.id, managed);
     managed.start();
@@ -151,6 +159,7 @@ export class Controller {
     }
     const touched = hostsTouched(change);
     for (const id of this.#hosts.keys()) if (touched === 'all' || touched.has(id)) this.#refreshSoon(id);
+    this.#probing.survey();
   }
 
   #hostChanged(id: string): void {
@@ -177,6 +186,7 @@ export class Controller {
     const model = this.#model;
     for (const id of this.#dirty) this.#refreshHost(id, model);
     this.#dirty.clear();
+    this.#probing.survey();
     // After the switches have got what they need: with many members this takes its time.
     this.#wanting ??= setImmediate(() => {
       this.#wanting = undefined;
@@ -242,6 +252,6 @@ export class Controller {
   }
 }
 
-function contentsOf({ flows, groups }: Pick<Desired, 'flows' | 'groups'>): SwitchContents {
-  return { flows: [...flows.values()], groups: [...groups.values()] };
+function contentsOf({ flows, groups, meters }: Pick<Desired, 'flows' | 'groups' | 'meters'>): SwitchContents {
+  return { flows: [...flows.values()], groups: [...groups.values()], meters: [...meters.values()] };
 }

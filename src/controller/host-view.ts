@@ -2,7 +2,7 @@
 import type { Inventory } from '../host/inventory.ts';
 import { ownAddresses } from '../model/own-addresses.ts';
 import type { Balancer, LoadBalancer, Model } from '../model/types.ts';
-import type { BalancerView, HostView } from '../pipeline/view.ts';
+import type { BalancerView, HostView, ProbeView } from '../pipeline/view.ts';
 import { type ClassifiedPort, ownerKey, portViews } from './ports.ts';
 import { residentsOf } from './residents.ts';
 import { balancersOn } from './rows.ts';
@@ -13,9 +13,10 @@ export interface HostViewInit {
   readonly ports: readonly ClassifiedPort[];
   /** Load balancers that have their balancer on the host. */
   readonly present: readonly LoadBalancer[];
+  readonly probes: readonly ProbeView[];
 }
 
-export function hostView(model: Model, { hostId, inventory, ports, present }: HostViewInit): HostView {
+export function hostView(model: Model, { hostId, inventory, ports, present, probes }: HostViewInit): HostView {
   const rows = balancersOn(model, hostId);
   const plugs = new Map(inventory.sandboxes.map((port) => [port.loadBalancerId, port.ofport]));
   const outside = new Set(present.filter(({ placement }) => placement !== 'switch').map(({ id }) => id));
@@ -31,8 +32,10 @@ export function hostView(model: Model, { hostId, inventory, ports, present }: Ho
     uplinks: inventory.uplinks,
     strays: inventory.sandboxes.filter((port) => !outside.has(port.loadBalancerId)).map(({ ofport }) => ofport),
     balancers,
+    probes,
     residents: residentsOf(model, served),
     neighbour: (networkId, address) => model.neighbours.get(networkId)?.[address],
+    health: (loadBalancerId) => model.probed.get(loadBalancerId)?.health ?? {},
     addresses: (networkId) => {
       const network = model.networks.get(networkId);
       return network === undefined ? [] : ownAddresses(model, hostId, network);

@@ -2,11 +2,12 @@
 import type { Logger } from 'pino';
 import { HostKeeper } from '../host/host.ts';
 import { EMPTY_INVENTORY } from '../host/inventory.ts';
+import type { ProbeAnswer } from '../host/probe-packets.ts';
 import { ownAddresses } from '../model/own-addresses.ts';
 import type { Host, HostStatus, LoadBalancer, Model } from '../model/types.ts';
 import { balancerMac } from '../model/vip-mac.ts';
 import { createDesired, type Desired, type SharedEntries } from '../pipeline/desired.ts';
-import type { BalancerView } from '../pipeline/view.ts';
+import type { BalancerView, ProbeView } from '../pipeline/view.ts';
 import type { Store } from '../store/types.ts';
 import { type Announcer, announcements, createAnnouncer } from './announcer.ts';
 import { writeBalancers } from './balancer-rows.ts';
@@ -15,6 +16,7 @@ import { hostView, isServing } from './host-view.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import type { ControllerOptions } from './options.ts';
 import { type ClassifiedPort, classifyPorts, mayUse } from './ports.ts';
+import { probeKey, sameProbe } from './probe-targets.ts';
 import { createReadiness } from './readiness.ts';
 import { balancersOn } from './rows.ts';
 
@@ -29,16 +31,20 @@ export interface ManagedHostInit {
   /** The switch now has flows of load balancers that it did not have before, and with them the way back for probes. */
   readonly began: () => void;
   readonly claimed: (networkId: string, address: string, mac: string) => void;
+  readonly answered: (networkKey: number, source: string, answer: ProbeAnswer) => void;
+  /** Who can be asked through the host's switch may have changed. */
+  readonly probing: () => void;
 }
 
 interface Presence {
   readonly loadBalancers: readonly LoadBalancer[];
   readonly balancers: readonly BalancerView[];
+  readonly probes: readonly ProbeView[];
   readonly revision: number;
   readonly generation: number;
 }
 
-const NOTHING: Presence = { loadBalancers: [], balancers: [], revision: 0, generation: 0 };
+const NOTHING: Presence = { loadBalancers: [], balancers: [], probes: [], revision: 0, generation: 0 };
 /** How long the switch of a host that is deleted may take to be cleaned. */
 const LEAVE_TIMEOUT_MS = 5_000;
 
@@ -60,6 +66,8 @@ export class ManagedHost {
   #keeperError = '';
   /** Why networks gave no address, when they were last asked. */
   #refusals: ReadonlyMap<string, string> = new Map();
+  /** What members are to be asked through this host's switch. */
+  #probes: readonly ProbeView[] = [];
   /** What the network was told of this host's own addresses. */
   #proclaimed: ReadonlySet<string> = new Set();
 
@@ -97,8 +105,10 @@ export class ManagedHost {
     });
     this.keeper.on('inventory', init.changed);
     this.keeper.on('claim', (claim, ofport) => this.#claimed(claim, ofport));
+    this.keeper.on('answer', init.answered);
     this.keeper.on('state', (state, error) => {
       this.#keeperError = error;
+      init.probing();
       this.#report({ state, ovsVersion: this.keeper.ovsVersion });
     });
     this.keeper.on('applied', (revision) => {
@@ -118,6 +128,19 @@ export class ManagedHost {
   /** Load balancers that have their balancer here. */
   get present(): readonly LoadBalancer[] {
     return this.#present.loadBalancers;
+  }
+
+  /** The questions to members for which the switch has what it takes. */
+  get probes(): ReadonlySet<string> {
+    return this.keeper.isConnected ? new Set(this.#confirmed.probes.map(probeKey)) : new Set();
+  }
+
+  /** Members are to be asked these questions through this host's switch. */
+  setProbes(probes: readonly ProbeView[]): void {
+    const isSame = probes.length === this.#probes.length && probes.every((one, i) => sameProbe(one, this.#probes[i]!));
+    if (isSame) return;
+    this.#probes = probes;
+    this.#init.changed();
   }
 
   start(): void {
@@ -141,10 +164,14 @@ export class ManagedHost {
     if (inventory === undefined) return;
     this.#ports = classifyPorts(model, inventory);
     const loadBalancers = this.#lifecycle.update(model, this.#ports);
-    const view = hostView(model, { hostId: this.id, inventory, ports: this.#ports, present: loadBalancers });
+    const seen = { hostId: this.id, inventory, ports: this.#ports, present: loadBalancers, probes: this.#probes };
+    const view = hostView(model, seen);
     this.#watchReadiness(model, view.balancers);
     const revision = this.keeper.setView(view);
-    this.#present = { loadBalancers, balancers: view.balancers, revision, generation: model.generation };
+    this.#present = {
+      ...{ loadBalancers, balancers: view.balancers, probes: view.probes },
+      ...{ revision, generation: model.generation },
+    };
     this.#report({});
     this.#reportBalancers();
   }
@@ -161,7 +188,7 @@ export class ManagedHost {
   }
 
   /** What the host should hold, computed anew from the model and what is plugged in: equals `keeper.desired`, or there is a defect. */
-  fromScratch(model: Model): Pick<Desired, 'flows' | 'groups'> {
+  fromScratch(model: Model, probes: readonly ProbeView[]): Pick<Desired, 'flows' | 'groups' | 'meters'> {
     const inventory = this.keeper.inventory ?? EMPTY_INVENTORY;
     const ports = classifyPorts(model, inventory);
     const lingering = new Set(this.present.map(({ id }) => id));
@@ -169,7 +196,7 @@ export class ManagedHost {
       (one) => one.adminStateUp && (lingering.has(one.id) || ports.some((port) => mayUse(port, one))),
     );
     const desired = createDesired();
-    desired.update(hostView(model, { hostId: this.id, inventory, ports, present }));
+    desired.update(hostView(model, { hostId: this.id, inventory, ports, present, probes }));
     return desired;
   }
 
@@ -193,6 +220,7 @@ export class ManagedHost {
     this.#report({});
     this.#reportBalancers();
     if (this.present.some(({ id }) => !before.has(id))) this.#init.began();
+    this.#init.probing();
   }
 
   /**

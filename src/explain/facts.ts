@@ -1,4 +1,5 @@
 /** What the numbers in a host's switch stand for, as plain data: the API's answer, and all that this folder works from. */
+import { healthSeenBy } from '../model/health.ts';
 import type { Host, Listener, ListenerProtocol, LoadBalancer, Model, Network, Pool } from '../model/types.ts';
 import { balancerMac, probeMac, sandboxMac, vipMac } from '../model/vip-mac.ts';
 import { poolGroup, zonesOf } from '../pipeline/ids.ts';
@@ -149,7 +150,7 @@ function vmFacts(model: Model, port: SeenPort): VmFacts {
 function loadBalancerFacts(model: Model, host: Host, loadBalancer: LoadBalancer): LoadBalancerFacts {
   const { id, key, name, network, owner, vips, placement, lookupMode, returnPath, adminStateUp } = loadBalancer;
   const balancer = [...model.balancers.values()].find((one) => one.loadBalancerId === id && one.hostId === host.id);
-  const health = (balancer && model.observations.get(balancer.id)?.memberHealth) ?? {};
+  const health = balancer === undefined ? {} : healthSeenBy(model, balancer);
   const macs = model.neighbours.get(network.id) ?? {};
   return {
     ...{ key, id, name: name || id, network: network.name, owner, vips, placement },

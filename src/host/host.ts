@@ -11,13 +11,15 @@ import type { Logger } from 'pino';
 import { describeSwitch, dialSession, enableAsync, NO_BUFFER, type PacketIn, type Session } from '../openflow/index.ts';
 import { createOvsdbClient, type Lock, type OvsdbClient, type TlsOptions } from '../ovsdb/index.ts';
 import { createDesired, type Desired, type SharedEntries } from '../pipeline/desired.ts';
+import { readCookie } from '../pipeline/ids.ts';
 import type { HostView } from '../pipeline/view.ts';
 import { createReconciler, type Reconciler } from '../reconcile/reconciler.ts';
 import { bridgeNamed, findBridge, prepareBridge, releaseBridge } from './bridge.ts';
 import { HostError } from './errors.ts';
 import { EMPTY_INVENTORY, type Inventory, readInventory } from './inventory.ts';
 import { OVS_TABLES, type OvsTables } from './ovs-tables.ts';
-import { announcementFrames, type Claim, lookupFrame, readClaim } from './packets.ts';
+import { announcementFrames, type Claim, introductionFrame, lookupFrame, readClaim } from './packets.ts';
+import { type ProbeAnswer, type ProbePacket, probeFrame, type Route, readAnswer } from './probe-packets.ts';
 import { createSwitchDriver, type SwitchLayers } from './switch-driver.ts';
 
 export interface HostInit {
@@ -45,6 +47,8 @@ export interface HostEvents {
   inventory: [];
   /** A frame claimed an address; `ofport` is where it came in. */
   claim: [claim: Claim, ofport: number];
+  /** A member answers a health probe, in the network with this key. */
+  answer: [networkKey: number, source: string, answer: ProbeAnswer];
   state: [state: HostState, error: string];
   /** The switch has everything that the view of this revision asks for. */
   applied: [revision: number];
@@ -59,9 +63,13 @@ const EMPTY_VIEW: HostView = {
   strays: [],
   residents: [],
   balancers: [],
+  probes: [],
   neighbour: () => undefined,
   addresses: () => [],
+  health: () => ({}),
 };
+/** How long an answer of the switch may take when its members are silent. */
+const ALIVE_MS = 1_000;
 const OFPP_CONTROLLER = 0xffff_fffd;
 const OFPP_NORMAL = 0xffff_fffa;
 
@@ -108,7 +116,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     return this.#inventory;
   }
 
-  get desired(): Pick<Desired, 'flows' | 'groups' | 'computed'> {
+  get desired(): Pick<Desired, 'flows' | 'groups' | 'meters' | 'computed'> {
     return this.#desired;
   }
 
@@ -142,7 +150,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   setView(view: HostView): number {
     const change = this.#desired.update(view);
     this.#revision++;
-    const keys = { groups: change.groups.keys(), flows: change.flows.keys() };
+    const keys = { meters: change.meters.keys(), groups: change.groups.keys(), flows: change.flows.keys() };
     this.#reconciler?.changed(keys, this.#revision);
     this.#changed();
     return this.#revision;
@@ -185,6 +193,25 @@ export class HostKeeper extends EventEmitter<HostEvents> {
         announcementFrames(vip, vipMac).map((data) => ({ port, data })),
       ),
     );
+  }
+
+  /** Sends a health probe to a VM's port, or to wherever the bridge finds its target. Nothing happens while disconnected. */
+  probe(packet: ProbePacket, route: Route & { readonly ofport: number | undefined }, introduce: boolean): void {
+    const port = route.ofport ?? OFPP_NORMAL;
+    const target = { address: route.target, mac: route.targetMac };
+    const frames = [...(introduce ? [introductionFrame(route, target)] : []), probeFrame(packet, route)];
+    this.#sendPackets(frames.map((data) => ({ port, data })));
+  }
+
+  get isConnected(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** Whether the switch answers, now. */
+  async isAlive(): Promise<boolean> {
+    const session = this.#session;
+    const asked = session?.request({ kind: 'echo_request', data: new Uint8Array(0) }, { timeoutMs: ALIVE_MS });
+    return (await asked?.catch(() => undefined)) !== undefined;
   }
 
   #sendPackets(packets: readonly { readonly port: number; readonly data: Uint8Array }[]): void {
@@ -270,7 +297,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
       while (this.#revision === 0 && !ended.signal.aborted && !signal.aborted) await this.#pause(1000);
       this.#session = session;
       this.#reconciler = this.#createReconciler(session);
-      this.#reconciler.changed({ groups: [], flows: [] }, this.#revision);
+      this.#reconciler.changed({ meters: [], groups: [], flows: [] }, this.#revision);
       healthy();
       await this.#reconciler.run(AbortSignal.any([signal, ended.signal]));
     } finally {
@@ -314,7 +341,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   #createReconciler(session: Session): Reconciler<SwitchLayers> {
     const { logger, name, auditMs } = this.#init;
     return createReconciler<SwitchLayers>({
-      desired: { groups: this.#desired.groups, flows: this.#desired.flows },
+      desired: { meters: this.#desired.meters, groups: this.#desired.groups, flows: this.#desired.flows },
       driver: createSwitchDriver(session),
       auditMs,
       events: {
@@ -332,7 +359,13 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     });
   }
 
-  #packetIn({ data, inPort }: PacketIn): void {
+  #packetIn({ data, inPort, cookie }: PacketIn): void {
+    const from = readCookie(cookie);
+    if (from?.kind === 'probe') {
+      const read = readAnswer(data);
+      if (read !== undefined) this.emit('answer', from.key, read.source, read.answer);
+      return;
+    }
     const claim = readClaim(data);
     if (claim !== undefined && inPort !== undefined) this.emit('claim', claim, inPort);
   }

@@ -4,7 +4,16 @@
  */
 
 /** Kinds of contributions, as they stand in a cookie. */
-export const COOKIE_KINDS = ['host', 'network', 'port', 'uplink', 'load_balancer', 'neighbour', 'service'] as const;
+export const COOKIE_KINDS = [
+  'host',
+  'network',
+  'port',
+  'uplink',
+  'load_balancer',
+  'neighbour',
+  'service',
+  'probe',
+] as const;
 export type CookieKind = (typeof COOKIE_KINDS)[number];
 
 const MAGIC = 0x686c_0000_0000_0000n;
@@ -40,6 +49,24 @@ export function poolGroup(poolKey: number, family: 4 | 6): number {
 /** The group of a network that reaches every VM of this host in it. */
 export function clientsGroup(networkKey: number): number {
   return GROUP_PREFIX + networkKey * 2;
+}
+
+/** Meter ids: bits 31-28 are 6, bits 27-1 an OpenFlow port or the key of a network, bit 0 which of them. */
+const METER_PREFIX = 0x6000_0000;
+
+/** Whether a meter of the switch is ours. */
+export function isOurMeter(meterId: number): boolean {
+  return meterId >>> 28 === 6;
+}
+
+/** The meter of what the controller hears from members behind a VM's port. */
+export function portMeter(ofport: number): number {
+  return METER_PREFIX + ofport * 2;
+}
+
+/** The meter of what the controller hears from members of a network that are beyond the uplinks. */
+export function networkMeter(networkKey: number): number {
+  return METER_PREFIX + networkKey * 2 + 1;
 }
 
 /**

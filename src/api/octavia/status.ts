@@ -1,4 +1,5 @@
 /** Octavia's two statuses, computed from what hosts and balancers reported; nothing of it is stored. */
+import { healthSeenBy } from '../../model/health.ts';
 import type {
   Balancer,
   HealthMonitor,
@@ -36,12 +37,12 @@ export function healthIn(model: Model): (loadBalancer: LoadBalancer) => Health {
   }
   return (loadBalancer) => {
     const own = balancers.get(loadBalancer.id) ?? [];
-    const observations = own.flatMap(({ id }) => model.observations.get(id) ?? []);
+    const seen = own.map((balancer) => healthSeenBy(model, balancer));
     return {
       provisioning: provisioningStatus(loadBalancer, applied),
       served: loadBalancer.adminStateUp && own.some(({ state }) => state === 'ready'),
       broken: loadBalancer.adminStateUp && own.some(({ state }) => state === 'failed'),
-      found: (memberId) => observations.flatMap(({ memberHealth }) => memberHealth[memberId] ?? []),
+      found: (memberId) => seen.flatMap((health) => health[memberId] ?? []),
     };
   };
 }
