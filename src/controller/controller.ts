@@ -89,6 +89,11 @@ export class Controller {
     return this.#hosts.get(hostId)?.readyMs(loadBalancerId);
   }
 
+  /** What was last found wrong with a member; see Probing. */
+  finding(memberId: string): string {
+    return this.#probing.finding(memberId);
+  }
+
   /** The host's desired flows and groups in ovs-ofctl syntax. Throws ModelError when this controller does not keep it. */
   flows(hostName: string): string {
     return describeContents(contentsOf(this.#require(hostName).keeper.desired));

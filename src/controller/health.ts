@@ -55,6 +55,8 @@ export interface Monitor {
     from: { readonly hostId: string; readonly networkKey: number; readonly source: string },
     answer: ProbeAnswer,
   ): void;
+  /** What was last found wrong with a member; empty = nothing, or it was not asked yet. */
+  finding(memberId: string): Finding;
   stop(): void;
 }
 
@@ -86,6 +88,7 @@ interface Entry {
   against: number;
   /** It was away: the first success is enough. */
   isBack: boolean;
+  finding: Finding;
   nextMs: number;
   run: Run | undefined;
 }
@@ -101,6 +104,7 @@ export function createMonitor(init: MonitorInit): Monitor {
 
   function settle(entry: Entry, health: MemberHealth, finding: Finding): void {
     entry.against = 0;
+    entry.finding = finding;
     if (entry.health === health) return;
     entry.health = health;
     init.found(entry.target, health, finding);
@@ -109,6 +113,7 @@ export function createMonitor(init: MonitorInit): Monitor {
   function judge(entry: Entry, finding: Finding): void {
     const { maxRetries, maxRetriesDown } = entry.target.monitor;
     const health = finding === '' ? 'ONLINE' : 'ERROR';
+    entry.finding = finding;
     const isFirst = entry.health === undefined || (entry.isBack && health === 'ONLINE');
     entry.isBack = false;
     entry.against = health === entry.health ? 0 : entry.against + 1;
@@ -215,7 +220,7 @@ export function createMonitor(init: MonitorInit): Monitor {
     const { known, monitor } = target;
     // Of members that are known the question is not urgent, and after a restart there are many.
     const nextMs = known === undefined ? 0 : now() + random() * monitor.delaySeconds * 1000;
-    const entry: Entry = { target, health: known, against: 0, isBack: false, nextMs, run: undefined };
+    const entry: Entry = { target, health: known, against: 0, isBack: false, finding: '', nextMs, run: undefined };
     if (isAway(target.via)) away(entry, target.via);
     return entry;
   }
@@ -260,6 +265,7 @@ export function createMonitor(init: MonitorInit): Monitor {
       finish(entry, finding);
       schedule();
     },
+    finding: (memberId) => entries.get(memberId)?.finding ?? '',
     stop() {
       clearTimeout(timer);
       entries.clear();

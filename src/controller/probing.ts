@@ -66,6 +66,11 @@ export class Probing {
     this.#monitor.received({ hostId, ...from }, answer);
   }
 
+  /** What was last found wrong with a member; empty = nothing, or it was not asked yet. */
+  finding(memberId: string): string {
+    return this.#monitor.finding(memberId);
+  }
+
   async stop(): Promise<void> {
     clearImmediate(this.#soon);
     this.#monitor.stop();

@@ -99,6 +99,7 @@ function createView(): FakeView {
     },
     flows: async (host) => known(flowsOf, host),
     readyMs: () => undefined,
+    finding: () => '',
     flowDiff: async (host) => known(diffOf, host),
   };
 }
