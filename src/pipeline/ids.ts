@@ -69,6 +69,12 @@ export function networkMeter(networkKey: number): number {
   return METER_PREFIX + networkKey * 2 + 1;
 }
 
+/** What one of our meters is of. */
+export function readMeter(meterId: number): { readonly ofport?: number; readonly networkKey?: number } {
+  const of = (meterId - METER_PREFIX) >>> 1;
+  return (meterId & 1) === 0 ? { ofport: of } : { networkKey: of };
+}
+
 /**
  * Conntrack zones of a network, all in the upper half: the lower ones are used by others. `service` holds client-to-VIP
  * connections, `hairpin` the second translation of a member that is its own client, `sandbox` what balancers outside
