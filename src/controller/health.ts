@@ -228,13 +228,13 @@ export function createMonitor(init: MonitorInit): Monitor {
   function follow(entry: Entry, target: Target): void {
     const before = entry.target;
     entry.target = target;
+    // Somebody else has written, or what was found has not been written yet.
+    if (entry.health !== undefined && target.known !== entry.health) init.found(target, entry.health, undefined);
     if (!sameWay(before.via, target.via) || before.monitor !== target.monitor || before.port !== target.port) {
       abandon(entry);
       entry.nextMs = 0;
       if (isAway(target.via)) away(entry, target.via);
     }
-    // Somebody else has written, or what was found has not been written yet.
-    if (entry.health !== undefined && target.known !== entry.health) init.found(target, entry.health, undefined);
   }
 
   return {

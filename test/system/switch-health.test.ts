@@ -1,4 +1,6 @@
 /** Health monitors in placement switch: who is not well gets no connections, without an agent. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { expect } from 'chai';
 import type { MemberJson, PoolJson } from '../../src/api/resources.ts';
 import { holdsLaw } from '../support/law.ts';
@@ -17,6 +19,15 @@ const membersNamed = (name: string, more: Partial<Member> = {}): Member[] =>
     ...{ name: `${name}-${i === 0 ? 4 : 6}`, address, protocol_port: 80 },
     ...more,
   }));
+
+/** A program in a VM that hears what is sent to a UDP port, and says nothing. */
+async function udpSocket(world: World, vm: string, port: number): Promise<ChildProcess> {
+  const program = `require('node:dgram').createSocket('udp6').bind(${port}, () => console.log('bound'))`;
+  const { file, args } = world.lab.command(vm, [process.execPath, '-e', program]);
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout!, 'data');
+  return child;
+}
 
 describe('health monitors in the switch', function () {
   this.timeout(60_000);
@@ -141,6 +152,24 @@ describe('health monitors in the switch', function () {
     await becomes({ s1: 'ONLINE', s2: 'ERROR' });
     await ignore(0);
     await becomes({ s2: 'ONLINE' });
+  });
+
+  it('UDP-CONNECT: members where nobody listens are down', async () => {
+    await clearAway(world);
+    const listener = { protocol: 'UDP', protocol_port: 5300 } as const;
+    const pool = { protocol: 'UDP', healthmonitor: { ...TIMES, type: 'UDP-CONNECT' } } as const;
+    const members = ['s1', 's2'].flatMap((name) => membersNamed(name, { protocol_port: 5300 }));
+    const [listens] = await Promise.all([
+      udpSocket(world, 's1', 5300),
+      world.apply(balancing('names', members, { listener, pool })),
+    ]);
+    await becomes({ s1: 'ONLINE', s2: 'ERROR' });
+    const other = await udpSocket(world, 's2', 5300);
+    await becomes({ s1: 'ONLINE', s2: 'ONLINE' });
+    listens.kill();
+    await becomes({ s1: 'ERROR', s2: 'ONLINE' });
+    other.kill();
+    await clearAway(world);
   });
 
   it('a member is asked at another address and port when it says so', async () => {
