@@ -111,12 +111,12 @@ async function reconciled(lab: BenchLab, flows: ReadonlyMap<string, Item<SwitchL
     await new Promise<void>((resolve, reject) => {
       const events = { applied: () => resolve(), failed: reject };
       const reconciler = createReconciler<SwitchLayers>({
-        desired: { flows, groups: new Map() },
+        desired: { flows, groups: new Map(), meters: new Map() },
         driver,
         events,
         auditMs: 1e9,
       });
-      reconciler.changed({ flows: [], groups: [] }, 1);
+      reconciler.changed({ flows: [], groups: [], meters: [] }, 1);
       void reconciler.run(done.signal);
     });
   } finally {

@@ -65,7 +65,9 @@ export function viewOf(loadBalancers: readonly LoadBalancer[], neighbours: Neigh
     leaving: [],
     balancers: loadBalancers.map((one) => ({ loadBalancer: one, ownerKey: 0, plug: undefined, state: 'ready' })),
     neighbour: (_network, address) => neighbours[address],
+    probes: [],
     addresses: () => [],
+    health: () => ({}),
   };
 }
 

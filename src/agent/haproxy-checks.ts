@@ -1,9 +1,6 @@
 /** Health monitors in HAProxy's words. */
 import type { HealthMonitor, HttpCheck, Pool } from '../model/types.ts';
 
-/** Whether HAProxy asks for the health of the pool's members. */
-export const isMonitored = ({ healthMonitor }: Pool): boolean => healthMonitor?.adminStateUp === true;
-
 /**
  * What a server of a monitored pool has. A probe is sent each `delay`; `max_retries` successes bring a member up that was
  * down, `max_retries_down` failures bring it down.

@@ -1,8 +1,9 @@
 /** Members as servers of HAProxy: what is fixed while one runs, and what may change. */
 import { familyOf } from '../model/addresses.ts';
+import { isMonitored } from '../model/health.ts';
 import type { Member, Pool, PoolProtocol } from '../model/types.ts';
 import { type Backend, cookieKey } from './haproxy-backend.ts';
-import { checkKeywords, isMonitored } from './haproxy-checks.ts';
+import { checkKeywords } from './haproxy-checks.ts';
 
 /** One server of a backend, as it should be. */
 export interface Server {

@@ -77,8 +77,9 @@ function only(all: ExplainedFlows, filter: ObjectFilter, names: Names): Explaine
   return found;
 }
 
-function described({ groups, flows }: ExplainedFlows) {
+function described({ meters, groups, flows }: ExplainedFlows) {
   return {
+    meters: meters.map(({ text, object, words }) => ({ object, words, text })),
     groups: groups.map(({ text, object, words }) => ({ object, words, text })),
     flows: flows.map(({ text, table, object, words }) => ({ table, object, words, text })),
   };

@@ -23,6 +23,7 @@ import { followChange } from './model-index.ts';
 import { createProber, type Prober } from './neighbours.ts';
 import type { ControllerOptions } from './options.ts';
 import type { ClassifiedPort } from './ports.ts';
+import { Probing } from './probing.ts';
 import { movedAddresses } from './residence-index.ts';
 import { hostsTouched } from './touched.ts';
 import { WantedAddresses } from './wanted-addresses.ts';
@@ -40,6 +41,7 @@ export class Controller {
   readonly #reports: HostReports;
   readonly #prober: Prober;
   readonly #wanted: WantedAddresses;
+  readonly #probing: Probing;
   readonly #shared: SharedEntries = new WeakMap();
   readonly #dirty = new Set<string>();
   #isRefreshing = false;
@@ -67,6 +69,7 @@ export class Controller {
       () => this.#writeFound(),
       (error) => init.logger.warn({ reason: error.message }, 'cannot record members yet'),
     );
+    this.#probing = new Probing({ store: init.store, logger: init.logger, hosts: this.#hosts });
     this.#prober = createProber({
       ask: (hostId, networkId, address) => this.#ask(hostId, networkId, address),
       learnt: (networkId, address, mac) => this.#learnt(networkId, address, mac),
@@ -87,7 +90,7 @@ export class Controller {
     clearImmediate(this.#wantingSoon);
     this.#prober.stop();
     await this.#reports.stop();
-    await this.#recordFound.stop();
+    await Promise.all([this.#recordFound.stop(), this.#probing.stop()]);
     await Promise.all([...[...this.#hosts.values()].map((host) => host.stop({ leave: false })), ...this.#leaving]);
     this.#hosts.clear();
   }
@@ -112,6 +115,11 @@ export class Controller {
     return this.#hosts.get(hostId)?.readyMs(loadBalancerId);
   }
 
+  /** What was last found wrong with a member; see Probing. */
+  finding(memberId: string): string {
+    return this.#probing.finding(memberId);
+  }
+
   /** The host's desired flows and groups in ovs-ofctl syntax. Throws ModelError when this controller does not keep it. */
   flows(hostName: string): string {
     return describeContents(contentsOf(this.#require(hostName).keeper.desired));
@@ -125,7 +133,10 @@ export class Controller {
     const managed = this.#require(hostName);
     const installed = await managed.keeper.readSwitch();
     const desired = contentsOf(managed.keeper.desired);
-    const defects = describeDifference(contentsOf(managed.fromScratch(this.#model)), desired);
+    const defects = describeDifference(
+      contentsOf(managed.fromScratch(this.#model, this.#probing.probesOf(managed.id))),
+      desired,
+    );
     const text = describeDifference(desired, installed) + defects.replaceAll(/^/gm, '! ').replace(/! $/, '');
     return { inSync: text === '', text };
   }
@@ -154,6 +165,8 @@ export class Controller {
       settled: () => this.#settled,
       began: () => this.#prober.nudge(undefined),
       claimed: (networkId, address, mac) => this.#prober.claim(networkId, address, mac),
+      answered: (networkKey, source, answer) => this.#probing.answered(host.id, { networkKey, source }, answer),
+      probing: () => this.#probing.survey(),
     });
     this.#hosts.set(host.id, managed);
     managed.start();
@@ -186,6 +199,7 @@ export class Controller {
       this.#prober.recorded(networkId, address, change.model.neighbours.get(networkId)?.[address]);
     }
     if (change.model.generation !== change.previous.generation) this.#refreshSoon();
+    this.#probing.survey();
   }
 
   #hostChanged(id: string): void {
@@ -216,6 +230,7 @@ export class Controller {
     this.#isRefreshing = false;
     for (const id of this.#dirty) this.#refreshHost(id, model);
     this.#dirty.clear();
+    this.#probing.survey();
     if (this.#settled === model.generation) return;
     this.#settled = model.generation;
     this.#reports.progress();
@@ -275,6 +290,6 @@ export class Controller {
   }
 }
 
-function contentsOf({ flows, groups }: Pick<Desired, 'flows' | 'groups'>): SwitchContents {
-  return { flows: [...flows.values()], groups: [...groups.values()] };
+function contentsOf({ flows, groups, meters }: Pick<Desired, 'flows' | 'groups' | 'meters'>): SwitchContents {
+  return { flows: [...flows.values()], groups: [...groups.values()], meters: [...meters.values()] };
 }

@@ -3,7 +3,7 @@ import type { Inventory } from '../host/inventory.ts';
 import { ownAddresses } from '../model/own-addresses.ts';
 import type { Balancer, LoadBalancer, Model } from '../model/types.ts';
 import type { Binding } from '../pipeline/bindings.ts';
-import type { BalancerView, HostView } from '../pipeline/view.ts';
+import type { BalancerView, HostView, ProbeView } from '../pipeline/view.ts';
 import { indexOf } from './model-index.ts';
 import { type ClassifiedPort, ownerKey, portViews } from './ports.ts';
 import { residentsOf } from './residents.ts';
@@ -14,11 +14,13 @@ export interface HostViewInit {
   readonly ports: readonly ClassifiedPort[];
   /** Load balancers that have their balancer on the host. */
   readonly present: readonly LoadBalancer[];
+  readonly probes: readonly ProbeView[];
   /** Whose connections go on although these balancers no longer have them. */
   readonly leaving: (balancers: readonly BalancerView[]) => readonly Binding[];
 }
 
-export function hostView(model: Model, { hostId, inventory, ports, present, leaving }: HostViewInit): HostView {
+export function hostView(model: Model, init: HostViewInit): HostView {
+  const { hostId, inventory, ports, present, probes, leaving } = init;
   const index = indexOf(model);
   const rows = index.balancersOn(hostId);
   const own = { ...model, addresses: index.addressesOn(hostId) };
@@ -36,9 +38,11 @@ export function hostView(model: Model, { hostId, inventory, ports, present, leav
     uplinks: inventory.uplinks,
     strays: inventory.sandboxes.filter((port) => !outside.has(port.loadBalancerId)).map(({ ofport }) => ofport),
     balancers,
+    probes,
     residents: residentsOf(model, served),
     leaving: leaving(balancers),
     neighbour: (networkId, address) => model.neighbours.get(networkId)?.[address],
+    health: (loadBalancerId) => model.probed.get(loadBalancerId)?.health ?? {},
     addresses: (networkId) => {
       const network = model.networks.get(networkId);
       return network === undefined ? [] : ownAddresses(own, hostId, network);

@@ -2,12 +2,13 @@
 import type { Logger } from 'pino';
 import { HostKeeper } from '../host/host.ts';
 import { EMPTY_INVENTORY } from '../host/inventory.ts';
+import type { ProbeAnswer } from '../host/probe-packets.ts';
 import { ownAddresses } from '../model/own-addresses.ts';
 import type { Host, HostStatus, LoadBalancer, Model } from '../model/types.ts';
 import { balancerMac } from '../model/vip-mac.ts';
 import type { Binding } from '../pipeline/bindings.ts';
 import { createDesired, type Desired, type SharedEntries } from '../pipeline/desired.ts';
-import type { BalancerView } from '../pipeline/view.ts';
+import type { BalancerView, ProbeView } from '../pipeline/view.ts';
 import type { Store } from '../store/types.ts';
 import { type Announcer, announcements, createAnnouncer } from './announcer.ts';
 import { writeBalancers } from './balancer-rows.ts';
@@ -18,6 +19,7 @@ import { createLifecycle, type Lifecycle } from './lifecycle.ts';
 import { balancersOn } from './model-index.ts';
 import type { ControllerOptions } from './options.ts';
 import { type ClassifiedPort, classifyPorts, mayUse } from './ports.ts';
+import { probeKey, sameProbe } from './probe-targets.ts';
 import { createReadiness } from './readiness.ts';
 
 export interface ManagedHostInit {
@@ -35,15 +37,19 @@ export interface ManagedHostInit {
   /** The newest change of which all hosts that it concerns have been told. */
   readonly settled: () => number;
   readonly claimed: (networkId: string, address: string, mac: string) => void;
+  readonly answered: (networkKey: number, source: string, answer: ProbeAnswer) => void;
+  /** Who can be asked through the host's switch may have changed. */
+  readonly probing: () => void;
 }
 
 interface Presence {
   readonly loadBalancers: readonly LoadBalancer[];
   readonly balancers: readonly BalancerView[];
+  readonly probes: readonly ProbeView[];
   readonly revision: number;
 }
 
-const NOTHING: Presence = { loadBalancers: [], balancers: [], revision: 0 };
+const NOTHING: Presence = { loadBalancers: [], balancers: [], probes: [], revision: 0 };
 /** How long the switch of a host that is deleted may take to be cleaned. */
 const LEAVE_TIMEOUT_MS = 5_000;
 
@@ -71,6 +77,8 @@ export class ManagedHost {
   #reached: number | undefined;
   /** Why networks gave no address, when they were last asked. */
   #refusals: ReadonlyMap<string, string> = new Map();
+  /** What members are to be asked through this host's switch. */
+  #probes: readonly ProbeView[] = [];
   /** What the network was told of this host's own addresses. */
   #proclaimed: ReadonlySet<string> = new Set();
 
@@ -105,9 +113,11 @@ export class ManagedHost {
     });
     this.keeper.on('inventory', init.changed);
     this.keeper.on('claim', (claim, ofport) => this.#claimed(claim, ofport));
+    this.keeper.on('answer', init.answered);
     this.keeper.on('state', (state, error) => {
       this.#keeperError = error;
       this.#isConnected = state === 'connected';
+      init.probing();
       this.#report({ state, ovsVersion: this.keeper.ovsVersion });
     });
     this.keeper.on('applied', (revision) => {
@@ -133,6 +143,19 @@ export class ManagedHost {
   get report(): Partial<HostStatus> {
     const { applied } = this;
     return { ...this.#status, ...(applied !== undefined && { applied }) };
+  }
+
+  /** The questions to members for which the switch has what it takes. */
+  get probes(): ReadonlySet<string> {
+    return this.keeper.isConnected ? new Set(this.#confirmed.probes.map(probeKey)) : new Set();
+  }
+
+  /** Members are to be asked these questions through this host's switch. */
+  setProbes(probes: readonly ProbeView[]): void {
+    const isSame = probes.length === this.#probes.length && probes.every((one, i) => sameProbe(one, this.#probes[i]!));
+    if (isSame) return;
+    this.#probes = probes;
+    this.#init.changed();
   }
 
   /** The newest change that the host has; one that does not concern it counts as had. Undefined = it has none yet. */
@@ -163,13 +186,13 @@ export class ManagedHost {
     this.#ports = classifyPorts(model, inventory);
     const loadBalancers = this.#lifecycle.update(model, this.#ports);
     const view = hostView(model, {
-      ...{ hostId: this.id, inventory, ports: this.#ports, present: loadBalancers },
+      ...{ hostId: this.id, inventory, ports: this.#ports, present: loadBalancers, probes: this.#probes },
       leaving: (balancers) => this.#drainer.update(balancers),
     });
     this.#leaving = view.leaving;
     this.#watchReadiness(model, view.balancers);
     const revision = this.keeper.setView(view);
-    this.#present = { loadBalancers, balancers: view.balancers, revision };
+    this.#present = { loadBalancers, balancers: view.balancers, probes: view.probes, revision };
     this.#report({});
     this.#reportBalancers();
   }
@@ -186,7 +209,7 @@ export class ManagedHost {
   }
 
   /** What the host should hold, computed anew from the model and what is plugged in: equals `keeper.desired`, or there is a defect. */
-  fromScratch(of: Model): Pick<Desired, 'flows' | 'groups'> {
+  fromScratch(of: Model, probes: readonly ProbeView[]): Pick<Desired, 'flows' | 'groups' | 'meters'> {
     const inventory = this.keeper.inventory ?? EMPTY_INVENTORY;
     // Another object, so that nobody has an index of it yet.
     const model = { ...of };
@@ -196,7 +219,8 @@ export class ManagedHost {
       (one) => one.adminStateUp && (lingering.has(one.id) || ports.some((port) => mayUse(port, one))),
     );
     const desired = createDesired();
-    desired.update(hostView(model, { hostId: this.id, inventory, ports, present, leaving: () => this.#leaving }));
+    const seen = { hostId: this.id, inventory, ports, present, probes, leaving: () => this.#leaving };
+    desired.update(hostView(model, seen));
     return desired;
   }
 
@@ -221,6 +245,7 @@ export class ManagedHost {
     this.#report({});
     this.#reportBalancers();
     if (this.present.some(({ id }) => !before.has(id))) this.#init.began();
+    this.#init.probing();
   }
 
   /**

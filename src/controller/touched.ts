@@ -42,6 +42,7 @@ function* tagsTouched(change: ModelChange): Generator<string, void> {
       if (previous.ownerKeys.get(owner) !== model.ownerKeys.get(owner)) yield TAG.owner(owner);
     }
   }
+  for (const id of change.probed) yield TAG.loadBalancer(id);
   for (const id of change.loadBalancers) {
     yield TAG.loadBalancer(id);
     for (const of of [previous, model]) {

@@ -1,4 +1,5 @@
 /** What the numbers in a host's switch stand for, as plain data: the API's answer, and all that this folder works from. */
+import { healthSeenBy, isMonitored } from '../model/health.ts';
 import type { Host, Listener, ListenerProtocol, LoadBalancer, Model, Network, Pool } from '../model/types.ts';
 import { balancerMac, probeMac, sandboxMac, vipMac } from '../model/vip-mac.ts';
 import { poolGroup, zonesOf } from '../pipeline/ids.ts';
@@ -42,12 +43,16 @@ export interface MemberFacts {
   readonly mac: string | null;
   /** As this host's balancer finds it; null when it has not looked. */
   readonly health: string | null;
+  /** What its last probe found wrong, where the switch asks; empty = nothing, or not known. */
+  readonly finding: string;
 }
 
 export interface PoolFacts {
   readonly key: number;
   readonly name: string;
   readonly admin_state_up: boolean;
+  /** Its members have to be found well before they get connections. */
+  readonly monitored: boolean;
   readonly algorithm: string;
   readonly locality: string;
   /** Group ids, IPv4 and IPv6. */
@@ -114,14 +119,21 @@ export interface SeenPort {
 }
 
 /** The facts about one host. */
-export function factsOf(model: Model, host: Host, ports: readonly SeenPort[]): Facts {
+export function factsOf(
+  model: Model,
+  host: Host,
+  ports: readonly SeenPort[],
+  finding: (memberId: string) => string = () => '',
+): Facts {
   const { name, remote, bridge, status } = host;
   return {
     host: { name, remote, bridge, state: status.state, error: status.error, probe_mac: probeMac(host.id) },
     networks: [...model.networks.values()].map((network) => networkFacts(model, host, network)),
     owners: [...model.ownerKeys].map(([owner, key]) => ({ key, name: owner })),
     vms: ports.map((port) => vmFacts(model, port)),
-    load_balancers: [...model.loadBalancers.values()].map((lb) => loadBalancerFacts(model, host, lb)),
+    load_balancers: [...model.loadBalancers.values()].map((lb) =>
+      loadBalancerFacts(model, host, { loadBalancer: lb, finding }),
+    ),
   };
 }
 
@@ -146,10 +158,14 @@ function vmFacts(model: Model, port: SeenPort): VmFacts {
   };
 }
 
-function loadBalancerFacts(model: Model, host: Host, loadBalancer: LoadBalancer): LoadBalancerFacts {
+function loadBalancerFacts(
+  model: Model,
+  host: Host,
+  { loadBalancer, finding }: { readonly loadBalancer: LoadBalancer; readonly finding: (memberId: string) => string },
+): LoadBalancerFacts {
   const { id, key, name, network, owner, vips, placement, lookupMode, returnPath, adminStateUp } = loadBalancer;
   const balancer = [...model.balancers.values()].find((one) => one.loadBalancerId === id && one.hostId === host.id);
-  const health = (balancer && model.observations.get(balancer.id)?.memberHealth) ?? {};
+  const health = balancer === undefined ? {} : healthSeenBy(model, balancer);
   const macs = model.neighbours.get(network.id) ?? {};
   return {
     ...{ key, id, name: name || id, network: network.name, owner, vips, placement },
@@ -158,7 +174,7 @@ function loadBalancerFacts(model: Model, host: Host, loadBalancer: LoadBalancer)
     sandbox_mac: placement === 'switch' ? null : sandboxMac(id, host.id),
     balancer: balancer === undefined ? null : { state: balancer.state, error: balancer.error },
     listeners: loadBalancer.listeners.map(listenerFacts),
-    pools: loadBalancer.pools.map((pool) => poolFacts(pool, macs, health)),
+    pools: loadBalancer.pools.map((pool) => poolFacts(pool, macs, { health, finding })),
   };
 }
 
@@ -170,11 +186,16 @@ function listenerFacts({ name, protocol, protocolPort, adminStateUp, allowedCidr
 }
 
 function poolFacts(
-  { key, name, adminStateUp, algorithm, locality, members }: Pool,
+  pool: Pool,
   macs: Readonly<Record<string, string>>,
-  health: Readonly<Record<string, string>>,
+  {
+    health,
+    finding,
+  }: { readonly health: Readonly<Record<string, string>>; readonly finding: (memberId: string) => string },
 ): PoolFacts {
+  const { key, name, adminStateUp, algorithm, locality, members } = pool;
   return {
+    monitored: isMonitored(pool),
     ...{ key, name, admin_state_up: adminStateUp, algorithm, locality },
     groups: [poolGroup(key, 4), poolGroup(key, 6)],
     members: members.map((member) => ({
@@ -182,6 +203,7 @@ function poolFacts(
       ...{ weight: member.weight, backup: member.backup, admin_state_up: member.adminStateUp },
       mac: macs[member.address] ?? null,
       health: health[member.id] ?? null,
+      finding: finding(member.id),
     })),
   };
 }

@@ -1,6 +1,6 @@
 /** Flows and groups in ovs-ofctl syntax, with what they are for and whose they are. */
 import { type Flow, type GroupText, parseFlow, parseGroup, printFlow, printGroup } from '../openflow/index.ts';
-import { clientsGroup, readCookie } from '../pipeline/ids.ts';
+import { clientsGroup, networkMeter, portMeter, readCookie, readMeter } from '../pipeline/ids.ts';
 import { TABLES } from '../pipeline/tables.ts';
 import { memberWords, type Names, poolWords } from './names.ts';
 import { purposeOf, recognise, tableName } from './templates.ts';
@@ -22,18 +22,29 @@ export interface GroupLine {
   readonly words: string;
 }
 
+/** As `ovs-ofctl add-meter` takes it. */
+export interface MeterLine {
+  readonly text: string;
+  readonly meterId: number;
+  readonly object: string;
+  readonly words: string;
+}
+
 export interface ExplainedFlows {
+  readonly meters: readonly MeterLine[];
   readonly groups: readonly GroupLine[];
   readonly flows: readonly FlowLine[];
 }
 
-/** Reads flows and groups, one a line, as the controller prints them. Throws TextError. */
+/** Reads meters, groups and flows, one a line, as the controller prints them. Throws TextError. */
 export function explainFlows(text: string, names: Names): ExplainedFlows {
   const lines = text.split('\n').filter((line) => line !== '');
   const isGroup = (line: string) => line.startsWith('group_id=');
+  const isMeter = (line: string) => line.startsWith('meter=');
   return {
+    meters: lines.filter(isMeter).map((line) => explainMeter(line, names)),
     groups: lines.filter(isGroup).map((line) => explainGroup(line, names)),
-    flows: lines.filter((line) => !isGroup(line)).map((line) => explainFlow(line, names)),
+    flows: lines.filter((line) => !isGroup(line) && !isMeter(line)).map((line) => explainFlow(line, names)),
   };
 }
 
@@ -41,6 +52,16 @@ function explainFlow(text: string, names: Names): FlowLine {
   const flow = parseFlow(text, { tables: TABLES });
   const table = tableName(flow.tableId) ?? String(flow.tableId);
   return { text, flow, table, object: names.object(flow.cookie), words: wordsOf(flow, names) };
+}
+
+function explainMeter(text: string, names: Names): MeterLine {
+  const meterId = Number(/^meter=(\d+)/.exec(text)?.[1]);
+  const rate = /\brate=(\d+)/.exec(text)?.[1] ?? '';
+  const { ofport, networkKey } = readMeter(meterId);
+  const network = names.network(networkKey ?? 0)?.name ?? `with key ${networkKey}`;
+  const object = ofport === undefined ? `network ${network}` : names.port(ofport);
+  const from = ofport === undefined ? `members of network ${network} beyond the uplinks` : object;
+  return { text, meterId, object, words: `of what ${from} tells the controller, ${rate} packets a second pass` };
 }
 
 /** What a flow does, in words; empty when no template makes such a flow. */
@@ -95,6 +116,7 @@ export function onlyOf(all: ExplainedFlows, filter: ObjectFilter, names: Names):
   if (selected === undefined) return undefined;
   const { cookies, groups } = selected;
   return {
+    meters: all.meters.filter(({ meterId }) => selected.meters.has(meterId)),
     groups: all.groups.filter(({ group }) => groups.has(group.groupId)),
     flows: all.flows.filter(({ flow }) => {
       const { kind, key } = readCookie(flow.cookie) ?? {};
@@ -106,31 +128,36 @@ export function onlyOf(all: ExplainedFlows, filter: ObjectFilter, names: Names):
 interface Selection {
   readonly cookies: readonly (readonly [kinds: readonly string[], keys: readonly number[]])[];
   readonly groups: ReadonlySet<number>;
+  readonly meters: ReadonlySet<number>;
 }
 
 function selection({ kind, name }: ObjectFilter, { facts }: Names): Selection | undefined {
-  if (kind === 'host') return { cookies: [[['host'], [0]]], groups: new Set() };
+  if (kind === 'host') return { cookies: [[['host'], [0]]], groups: new Set(), meters: new Set() };
   if (kind === 'vm') {
     const here = facts.vms.filter(({ host }) => host === facts.host.name);
     const ofports = here.filter((vm) => [vm.name, vm.iface_id].includes(name)).map(({ ofport }) => ofport);
-    return ofports.length === 0 ? undefined : { cookies: [[['port'], ofports]], groups: new Set() };
+    const meters = new Set(ofports.map(portMeter));
+    return ofports.length === 0 ? undefined : { cookies: [[['port'], ofports]], groups: new Set(), meters };
   }
   if (kind === 'network') {
     const network = facts.networks.find((one) => one.name === name);
     if (network === undefined) return undefined;
-    return { cookies: [[[...NETWORK_KINDS], [network.key]]], groups: new Set([clientsGroup(network.key)]) };
+    const meters = new Set([networkMeter(network.key)]);
+    return { cookies: [[[...NETWORK_KINDS], [network.key]]], groups: new Set([clientsGroup(network.key)]), meters };
   }
   const lbs = facts.load_balancers.filter((one) => one.name === name || one.id === name);
   if (lbs.length === 0) return undefined;
   const groups = lbs.flatMap(({ pools }) => pools.flatMap((pool) => pool.groups));
-  return { cookies: [[['load_balancer'], lbs.map(({ key }) => key)]], groups: new Set(groups) };
+  return { cookies: [[['load_balancer'], lbs.map(({ key }) => key)]], groups: new Set(groups), meters: new Set() };
 }
 
-const NETWORK_KINDS = ['network', 'uplink', 'neighbour', 'service'];
+const NETWORK_KINDS = ['network', 'uplink', 'neighbour', 'service', 'probe'];
 
-/** With comments: a legend, groups in a line each, what each table is for, and before each flow whose it is and what it does. */
-export function annotate({ groups, flows }: ExplainedFlows, names: Names): string {
-  const lines = flows.length + groups.length === 0 ? [] : legend(names);
+/** With comments: a legend, meters and groups in a line each, what each table is for, and before each flow whose it is and what it does. */
+export function annotate({ meters, groups, flows }: ExplainedFlows, names: Names): string {
+  const lines = flows.length + groups.length + meters.length === 0 ? [] : legend(names);
+  if (meters.length > 0) lines.push('', '# == meters');
+  for (const { meterId, words } of meters) lines.push(comment(`meter ${meterId}`, words));
   if (groups.length > 0) lines.push('', '# == groups (--raw prints all their buckets)');
   for (const { group, object, words } of groups) lines.push(comment(`group ${group.groupId} of ${object}`, words));
   let open = '';
@@ -171,9 +198,10 @@ function legend({ facts }: Names): string[] {
 const REGISTERS =
   '# reg0 network, reg1 owner of the sender, reg2 load balancer, reg3 conntrack zone, reg4 sender (1 VM, 2 uplink, 3 balancer), reg5 port to output to, reg6 member';
 
-/** As `ovs-ofctl bundle BRIDGE FILE` takes them: numbers for tables, groups first, no comments. */
-export function asBundle({ groups, flows }: ExplainedFlows): string {
+/** As `ovs-ofctl bundle BRIDGE FILE` takes them: numbers for tables, groups first. It takes no meters: these are in comments. */
+export function asBundle({ meters, groups, flows }: ExplainedFlows): string {
   const lines = [
+    ...meters.map(({ text }) => `# before: ovs-ofctl -O OpenFlow15 add-meter BRIDGE ${text}`),
     ...groups.map(({ group }) => `group add_or_mod ${printGroup(group)}`),
     ...flows.map(({ flow }) => `flow add ${printFlow(flow)}`),
   ];

@@ -148,7 +148,7 @@ export function poolWords({
 }
 
 /** Kinds of cookies whose key is a network's. */
-const OF_NETWORK: ReadonlySet<string> = new Set(['network', 'uplink', 'neighbour', 'service']);
+const OF_NETWORK: ReadonlySet<string> = new Set(['network', 'uplink', 'neighbour', 'service', 'probe']);
 
 /** A member as people know it. */
 export function memberWords({ name, address, protocol_port: port }: MemberFacts): string {

@@ -129,15 +129,20 @@ function aboutPool(
   const here = new Set(facts.vms.filter((vm) => vm.host === facts.host.name).map((vm) => vm.mac));
   const isFar = ({ mac }: MemberFacts) => lb.placement === 'switch' && pool.locality === 'only' && !here.has(mac);
   const far = `is no VM of ${facts.host.name}, and ${pool.name} has locality only`;
-  const troubles = members.map((member) => [member, troubleOf(member) || (isFar(member) ? far : '')] as const);
+  const isAwaited = lb.placement === 'switch' && pool.monitored;
+  const troubles = members.map(
+    (member) => [member, troubleOf(member, isAwaited) || (isFar(member) ? far : '')] as const,
+  );
   if (troubles.some(([, trouble]) => trouble === '')) return [];
   return troubles.map(([member, trouble]) => `member ${memberWords(member)} ${trouble}`);
 }
 
 /** Why a member gets no connections; empty when it can. */
-function troubleOf({ admin_state_up: isUp, weight, mac, health }: MemberFacts): string {
+function troubleOf({ admin_state_up: isUp, weight, mac, health, finding }: MemberFacts, isAwaited: boolean): string {
   if (!isUp) return 'is disabled';
   if (weight === 0) return 'has weight 0';
   if (mac === null) return 'has no known MAC: nobody answers for its address';
-  return health === 'ERROR' || health === 'OFFLINE' ? `is ${health} by its health monitor` : '';
+  const because = finding === '' ? '' : `: ${finding}`;
+  if (health === 'ERROR' || health === 'OFFLINE') return `is ${health} by its health monitor${because}`;
+  return isAwaited && health === null ? `has not been found well by its health monitor yet${because}` : '';
 }

@@ -13,6 +13,7 @@ import { describeSwitch, dialSession, enableAsync, NO_BUFFER, type PacketIn, typ
 import { createOvsdbClient, type Lock, type OvsdbClient, type TlsOptions } from '../ovsdb/index.ts';
 import type { Binding } from '../pipeline/bindings.ts';
 import { createDesired, type Desired, type SharedEntries } from '../pipeline/desired.ts';
+import { readCookie } from '../pipeline/ids.ts';
 import type { HostView } from '../pipeline/view.ts';
 import { createReconciler, type Reconciler } from '../reconcile/reconciler.ts';
 import { type Asking, type AskingInit, type Bounds, createAsking } from './asking.ts';
@@ -21,7 +22,8 @@ import { canFlush, flushOf } from './conntrack.ts';
 import { HostError } from './errors.ts';
 import { EMPTY_INVENTORY, type Inventory, readInventory } from './inventory.ts';
 import { OVS_TABLES, type OvsTables } from './ovs-tables.ts';
-import { announcementFrames, type Claim, lookupFrame, readClaim } from './packets.ts';
+import { announcementFrames, type Claim, introductionFrame, lookupFrame, readClaim } from './packets.ts';
+import { type ProbeAnswer, type ProbePacket, probeFrame, type Route, readAnswer } from './probe-packets.ts';
 import { createSwitchDriver, type SwitchLayers } from './switch-driver.ts';
 
 export interface HostInit {
@@ -51,6 +53,8 @@ export interface HostEvents {
   inventory: [];
   /** A frame claimed an address; `ofport` is where it came in. */
   claim: [claim: Claim, ofport: number];
+  /** A member answers a health probe, in the network with this key. */
+  answer: [networkKey: number, source: string, answer: ProbeAnswer];
   state: [state: HostState, error: string];
   /** The switch has everything that the view of this revision asks for. */
   applied: [revision: number];
@@ -66,13 +70,17 @@ const EMPTY_VIEW: HostView = {
   residents: [],
   leaving: [],
   balancers: [],
+  probes: [],
   neighbour: () => undefined,
   addresses: () => [],
+  health: () => ({}),
 };
 /** How long a switch may take to hear that it cannot ask any more. */
 const GOODBYE_MS = 200;
 /** Packets that a session remembers, should the switch refuse one: many hosts send some all day. */
 const PACKETS_AT_ONCE = 100;
+/** How long an answer of the switch may take when its members are silent. */
+const ALIVE_MS = 1_000;
 const OFPP_CONTROLLER = 0xffff_fffd;
 const OFPP_NORMAL = 0xffff_fffa;
 
@@ -125,7 +133,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     return this.#inventory;
   }
 
-  get desired(): Pick<Desired, 'flows' | 'groups' | 'computed'> {
+  get desired(): Pick<Desired, 'flows' | 'groups' | 'meters' | 'computed'> {
     return this.#desired;
   }
 
@@ -166,7 +174,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     const change = this.#desired.update(view);
     this.#asking.setView(view);
     this.#revision++;
-    const keys = { groups: change.groups.keys(), flows: change.flows.keys() };
+    const keys = { meters: change.meters.keys(), groups: change.groups.keys(), flows: change.flows.keys() };
     this.#reconciler?.changed(keys, this.#revision);
     this.#changed();
     return this.#revision;
@@ -220,6 +228,25 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     // A session that ends meanwhile says so by its close event.
     if (canFlush(this.#ovsVersion)) this.#session.send(bindings.map(flushOf)).catch(() => {});
     return true;
+  }
+
+  /** Sends a health probe to a VM's port, or to wherever the bridge finds its target. Nothing happens while disconnected. */
+  probe(packet: ProbePacket, route: Route & { readonly ofport: number | undefined }, introduce: boolean): void {
+    const port = route.ofport ?? OFPP_NORMAL;
+    const target = { address: route.target, mac: route.targetMac };
+    const frames = [...(introduce ? [introductionFrame(route, target)] : []), probeFrame(packet, route)];
+    this.#sendPackets(frames.map((data) => ({ port, data })));
+  }
+
+  get isConnected(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** Whether the switch answers, now. */
+  async isAlive(): Promise<boolean> {
+    const session = this.#session;
+    const asked = session?.request({ kind: 'echo_request', data: new Uint8Array(0) }, { timeoutMs: ALIVE_MS });
+    return (await asked?.catch(() => undefined)) !== undefined;
   }
 
   #sendPackets(packets: readonly { readonly port: number; readonly data: Uint8Array }[]): void {
@@ -309,7 +336,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
       while (this.#revision === 0 && !ended.signal.aborted && !signal.aborted) await this.#pause(1000);
       this.#session = session;
       this.#reconciler = this.#createReconciler(session);
-      this.#reconciler.changed({ groups: [], flows: [] }, this.#revision);
+      this.#reconciler.changed({ meters: [], groups: [], flows: [] }, this.#revision);
       this.#asking.start();
       healthy();
       await this.#reconciler.run(AbortSignal.any([signal, ended.signal]));
@@ -355,7 +382,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   #createReconciler(session: Session): Reconciler<SwitchLayers> {
     const { logger, name, auditMs } = this.#init;
     return createReconciler<SwitchLayers>({
-      desired: { groups: this.#desired.groups, flows: this.#desired.flows },
+      desired: { meters: this.#desired.meters, groups: this.#desired.groups, flows: this.#desired.flows },
       driver: createSwitchDriver(session),
       auditMs,
       events: {
@@ -375,7 +402,13 @@ export class HostKeeper extends EventEmitter<HostEvents> {
 
   #packetIn(packet: PacketIn): void {
     if (this.#asking.take(packet)) return;
-    const { data, inPort } = packet;
+    const { data, inPort, cookie } = packet;
+    const from = readCookie(cookie);
+    if (from?.kind === 'probe') {
+      const read = readAnswer(data);
+      if (read !== undefined) this.emit('answer', from.key, read.source, read.answer);
+      return;
+    }
     const claim = readClaim(data);
     if (claim !== undefined && inPort !== undefined) this.emit('claim', claim, inPort);
   }

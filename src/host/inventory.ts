@@ -13,6 +13,8 @@ export interface VmPort {
   /** `external_ids:attached-mac`, lower case; undefined when absent or no MAC. */
   readonly mac: string | undefined;
   readonly vmId: string | undefined;
+  /** Whether somebody is at the other end: the link is not down, and Open vSwitch has no trouble with it. */
+  readonly isUp: boolean;
   /** `external_ids:hostlb-owner`. */
   readonly owner: string | undefined;
 }
@@ -69,7 +71,11 @@ export function readInventory(bridge: BridgeRow, rows: Rows): Inventory {
   return { vms, sandboxes, uplinks };
 }
 
-function vmPort({ name, external_ids: ids }: InterfaceRow, ofport: number, vlan: number): VmPort {
+function vmPort(
+  { name, external_ids: ids, link_state: link, error }: InterfaceRow,
+  ofport: number,
+  vlan: number,
+): VmPort {
   const mac = ids['attached-mac']?.toLowerCase();
   return {
     ifaceId: ids['iface-id']!,
@@ -78,6 +84,7 @@ function vmPort({ name, external_ids: ids }: InterfaceRow, ofport: number, vlan:
     vlan,
     mac: mac !== undefined && MAC.test(mac) ? mac : undefined,
     vmId: ids['vm-id'],
+    isUp: link !== 'down' && error === undefined,
     owner: ids['hostlb-owner'],
   };
 }

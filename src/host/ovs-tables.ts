@@ -16,6 +16,8 @@ export const OVS_TABLES = {
     name: string,
     type: string,
     ofport: optional(integer),
+    link_state: optional(string),
+    error: optional(string),
     external_ids: mapOf(string, string),
   }),
   Controller: table('Controller', {

@@ -6,8 +6,8 @@ import { addressBytes, addressFromBytes, familyOf } from '../model/addresses.ts'
 import { ipv6FromMac } from '../model/vip-mac.ts';
 
 const ETH_ARP = 0x0806;
-const ETH_IPV6 = 0x86dd;
-const ETH_VLAN = 0x8100;
+export const ETH_IPV6 = 0x86dd;
+export const ETH_VLAN = 0x8100;
 const ICMPV6 = 58;
 const NEIGHBOUR_ADVERTISEMENT = 136;
 
@@ -27,9 +27,29 @@ export function lookupFrame(address: string, mac: string, vlan: number): Uint8Ar
   return familyOf(address) === 4 ? arpProbe(address, mac, vlan) : solicitation(address, mac, vlan);
 }
 
-function ethernet(destination: readonly number[], source: string, vlan: number, type: number): number[] {
+export function ethernet(destination: readonly number[], source: string, vlan: number, type: number): number[] {
   const tag = vlan === 0 ? [] : [ETH_VLAN >> 8, ETH_VLAN & 255, vlan >> 8, vlan & 255];
   return [...destination, ...macBytes(source), ...tag, type >> 8, type & 255];
+}
+
+/**
+ * A frame to `target` alone that asks for its address and says by the way who asks: whoever gets it knows where to answer
+ * `source` (RFC 826; RFC 4861, section 7.2.3).
+ */
+export function introductionFrame(from: Asker, target: { readonly address: string; readonly mac: string }): Uint8Array {
+  const { source, sourceMac: mac, vlan } = from;
+  const [ours, asked] = [[...addressBytes(source)], [...addressBytes(target.address)]];
+  const to = macBytes(target.mac);
+  if (familyOf(source) === 4) return arp(1, { mac, vlan, senderIp: ours, target: [...NO_MAC, ...asked], to });
+  const message = [135, 0, 0, 0, 0, 0, 0, 0, ...asked, 1, 1, ...macBytes(mac)];
+  return icmpv6(message, { source: ours, target: asked, to, mac, vlan });
+}
+
+/** In whose name the controller speaks to a machine. */
+export interface Asker {
+  readonly source: string;
+  readonly sourceMac: string;
+  readonly vlan: number;
 }
 
 /**
@@ -55,11 +75,13 @@ interface ArpFields {
   readonly senderIp: readonly number[];
   /** MAC and IP address. */
   readonly target: readonly number[];
+  /** MAC; default: everybody. */
+  readonly to?: readonly number[];
 }
 
-function arp(operation: 1 | 2, { mac, vlan, senderIp, target }: ArpFields): Uint8Array {
+function arp(operation: 1 | 2, { mac, vlan, senderIp, target, to = BROADCAST }: ArpFields): Uint8Array {
   const body = [0, 1, 8, 0, 6, 4, 0, operation, ...macBytes(mac), ...senderIp, ...target];
-  return Uint8Array.from([...ethernet(BROADCAST, mac, vlan, ETH_ARP), ...body]);
+  return Uint8Array.from([...ethernet(to, mac, vlan, ETH_ARP), ...body]);
 }
 
 function arpProbe(address: string, mac: string, vlan: number): Uint8Array {
@@ -82,17 +104,25 @@ function advertisement(address: string, mac: string, vlan: number): Uint8Array {
 
 interface Ipv6Fields {
   readonly source: readonly number[];
-  readonly group: readonly number[];
+  readonly target: readonly number[];
+  /** MAC. */
+  readonly to: readonly number[];
   readonly mac: string;
   readonly vlan: number;
 }
 
 /** An ICMPv6 message to a multicast group of the link. */
-function toGroup(icmp: readonly number[], { source, group, mac, vlan }: Ipv6Fields): Uint8Array {
-  const sum = checksum([...source, ...group, 0, 0, 0, icmp.length, 0, 0, 0, ICMPV6, ...icmp]);
+function toGroup(icmp: readonly number[], fields: Omit<Ipv6Fields, 'to' | 'target'> & { group: readonly number[] }) {
+  const { group: target } = fields;
+  return icmpv6(icmp, { ...fields, target, to: [0x33, 0x33, ...target.slice(12)] });
+}
+
+/** An ICMPv6 message of the link: the hop limit says that no router has passed it on. */
+function icmpv6(icmp: readonly number[], { source, target, to, mac, vlan }: Ipv6Fields): Uint8Array {
+  const sum = checksum([...source, ...target, 0, 0, 0, icmp.length, 0, 0, 0, ICMPV6, ...icmp]);
   const message = icmp.with(2, sum >> 8).with(3, sum & 255);
-  const header = [0x60, 0, 0, 0, 0, icmp.length, ICMPV6, 255, ...source, ...group];
-  return Uint8Array.from([...ethernet([0x33, 0x33, ...group.slice(12)], mac, vlan, ETH_IPV6), ...header, ...message]);
+  const header = [0x60, 0, 0, 0, 0, icmp.length, ICMPV6, 255, ...source, ...target];
+  return Uint8Array.from([...ethernet(to, mac, vlan, ETH_IPV6), ...header, ...message]);
 }
 
 /** The Internet checksum (RFC 1071) of an even number of bytes. */
@@ -103,7 +133,7 @@ export function checksum(bytes: readonly number[]): number {
   return ~sum & 0xffff;
 }
 
-function macBytes(mac: string): number[] {
+export function macBytes(mac: string): number[] {
   return mac.split(':').map((octet) => Number.parseInt(octet, 16));
 }
 

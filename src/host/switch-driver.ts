@@ -10,16 +10,20 @@ import {
   GROUP_ANY,
   GROUP_COMMAND,
   GROUP_TYPE,
+  METER_ALL,
+  METER_COMMAND,
+  type OpenFlowError,
+  SendError,
   type Session,
   TABLE_ALL,
 } from '../openflow/index.ts';
-import { COOKIE, isLease, isOurGroup } from '../pipeline/ids.ts';
-import { flowItem, type Group, groupItem } from '../pipeline/items.ts';
+import { COOKIE, isLease, isOurGroup, isOurMeter } from '../pipeline/ids.ts';
+import { flowItem, type Group, groupItem, type Meter, meterItem } from '../pipeline/items.ts';
 import { type Driver, type Plan, RefusedError } from '../reconcile/reconciler.ts';
 import type { Item } from '../util/item.ts';
 
-/** Groups first: flows refer to them. */
-export type SwitchLayers = { readonly groups: Group; readonly flows: Flow };
+/** What is referred to comes first: flows refer to groups and meters. */
+export type SwitchLayers = { readonly meters: Meter; readonly groups: Group; readonly flows: Flow };
 
 interface Step {
   readonly layer: keyof SwitchLayers;
@@ -36,13 +40,17 @@ export function createSwitchDriver(
   session: Session,
   { commitTimeoutMs = COMMIT_TIMEOUT_MS }: { readonly commitTimeoutMs?: number } = {},
 ): Driver<SwitchLayers> {
+  const knownMeters = new Set<number>();
   return {
     async read() {
-      const [flows, groups] = await Promise.all([readFlows(session), readGroups(session)]);
-      return { flows, groups };
+      const [meters, groups, flows] = await Promise.all([readMeters(session), readGroups(session), readFlows(session)]);
+      knownMeters.clear();
+      for (const { value } of meters) knownMeters.add(value.meterId);
+      return { meters, groups, flows };
     },
     async apply(plan) {
       const steps = [...orderedSteps(plan)];
+      await putMeters(session, plan.meters.put, knownMeters);
       try {
         await session.commitBundle(
           steps.map((step) => step.message),
@@ -54,6 +62,7 @@ export function createSwitchDriver(
         const refused = failures.flatMap(({ index }) => steps[index] ?? []);
         throw new RefusedError(refused, message, { cause: error, restApplied });
       }
+      await removeMeters(session, plan.meters.remove, knownMeters);
     },
   };
 }
@@ -76,6 +85,52 @@ async function readFlows(session: Session): Promise<Item<Flow>[]> {
 async function readGroups(session: Session): Promise<Item<Group>[]> {
   const { groups } = await session.request({ kind: 'group_desc_request', flags: 0, groupId: GROUP_ALL });
   return groups.filter(({ groupId }) => isOurGroup(groupId)).map(groupItem);
+}
+
+async function readMeters(session: Session): Promise<Item<Meter>[]> {
+  const { meters } = await session.request({ kind: 'meter_desc_request', flags: 0, meterId: METER_ALL });
+  return meters.filter(({ meterId }) => isOurMeter(meterId)).map(meterItem);
+}
+
+/**
+ * Open vSwitch takes no meters in a bundle: they are there before it, and go after it. To change one is another command
+ * than to add it, and to delete one deletes the flows that use it; so `known` says which there are.
+ */
+async function putMeters(session: Session, meters: readonly Item<Meter>[], known: Set<number>): Promise<void> {
+  if (meters.length === 0) return;
+  const mods = meters.map(({ value }) => {
+    const command = known.has(value.meterId) ? METER_COMMAND.modify : METER_COMMAND.add;
+    return { ...value, kind: 'meter_mod', command } as const;
+  });
+  const failures = await outcomeOf(session, mods);
+  const [first] = failures;
+  if (first !== undefined) {
+    const refused = meters.map((item) => ({ layer: 'meters', item }));
+    throw new RefusedError(refused, first.message, { cause: first, restApplied: false });
+  }
+  for (const { value } of meters) known.add(value.meterId);
+}
+
+async function removeMeters(session: Session, meters: readonly Item<Meter>[], known: Set<number>): Promise<void> {
+  if (meters.length === 0) return;
+  const command = METER_COMMAND.delete;
+  await outcomeOf(
+    session,
+    meters.map(({ value: { meterId } }) => ({ kind: 'meter_mod', command, flags: 0, meterId, bands: [] }) as const),
+  );
+  for (const { value } of meters) known.delete(value.meterId);
+}
+
+/** Sends changes of meters; answers which of them the switch refused. What else was sent and failed is no concern of theirs. */
+async function outcomeOf(session: Session, mods: readonly Body[]): Promise<readonly OpenFlowError[]> {
+  try {
+    await session.send(mods);
+    await session.barrier();
+    return [];
+  } catch (error) {
+    if (!(error instanceof SendError)) throw error;
+    return error.failures.filter(({ failed }) => failed?.kind === 'meter_mod');
+  }
 }
 
 /** Groups before the flows that use them, deletions last and in reverse. */

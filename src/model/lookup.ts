@@ -31,6 +31,7 @@ export const EMPTY_MODEL: Model = {
   virtualMachines: new Map(),
   virtualMachineQuotas: new Map(),
   observations: new Map(),
+  probed: new Map(),
 };
 
 /** By id, else by name. */

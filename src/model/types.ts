@@ -268,6 +268,17 @@ export interface Observation {
   readonly worker: string;
 }
 
+/**
+ * What the controllers found of a load balancer's members by asking through hosts' switches: the same for all of its
+ * balancers in the switch. By member id.
+ */
+export interface Probed {
+  /** ONLINE or ERROR; a member that is not in it has not been found out yet. */
+  readonly health: Readonly<Record<string, MemberHealth>>;
+  /** The host where the member's VM is plugged in, for members on a host: its controller asks. */
+  readonly hosts: Readonly<Record<string, string>>;
+}
+
 /** A named set of parameters for balancers outside the switch, of one placement. */
 export interface FlavorProfile {
   readonly id: string;
@@ -360,4 +371,6 @@ export interface Model {
   readonly virtualMachineQuotas: ReadonlyMap<string, number>;
   /** By balancer id. */
   readonly observations: ReadonlyMap<string, Observation>;
+  /** By load balancer id. */
+  readonly probed: ReadonlyMap<string, Probed>;
 }

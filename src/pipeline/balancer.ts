@@ -36,6 +36,8 @@ export interface Surroundings {
   isReachable(address: string): boolean;
   /** Whether it is that of a VM of this host. */
   isLocal(address: string): boolean;
+  /** Whether the member has been found well, if it is asked at all. */
+  isWell(member: Member): boolean;
 }
 
 /** Flows and groups of a balancer: in the switch, or the way to its sandbox and what that sends; or both. */
@@ -196,15 +198,18 @@ export function shareOf(
   return { key, weight: locality === 'prefer' && isLocal(address) ? weight * localityFactor : weight };
 }
 
-/** Members whose MAC is unknown get no slots: they could not be reached. Backups get some only where there is nobody else. */
+/**
+ * Members whose MAC is unknown, for they could not be reached, and those that are not well get no slots. Backups get
+ * some only where there is nobody else.
+ */
 export function usable(
   pool: Pool,
   family: Family,
-  { isReachable, isLocal }: Pick<Surroundings, 'isReachable' | 'isLocal'>,
+  { isReachable, isLocal, isWell }: Pick<Surroundings, 'isReachable' | 'isLocal' | 'isWell'>,
 ): readonly Member[] {
   if (!pool.adminStateUp) return [];
   const near = membersOf(pool, family).filter((m) => pool.locality !== 'only' || isLocal(m.address));
-  const able = near.filter((m) => m.adminStateUp && m.weight > 0 && isReachable(m.address));
+  const able = near.filter((m) => m.adminStateUp && m.weight > 0 && isReachable(m.address) && isWell(m));
   const first = able.filter(({ backup }) => !backup);
   return first.length > 0 ? first : able;
 }

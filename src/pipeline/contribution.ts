@@ -1,14 +1,15 @@
 import type { Family } from '../model/addresses.ts';
 import { TRANSPORTS, type Transport } from '../model/transport.ts';
-import { type Flow, GROUP_TYPE } from '../openflow/index.ts';
+import { type Flow, GROUP_TYPE, METER_FLAG } from '../openflow/index.ts';
 import { type CookieKind, cookieOf } from './ids.ts';
-import type { Group } from './items.ts';
+import type { Group, Meter } from './items.ts';
 import { instantiate, type Variables } from './templates.ts';
 
 /** What one object puts into the switch. */
 export interface Contribution {
   readonly flows: readonly Flow[];
   readonly groups: readonly Group[];
+  readonly meters: readonly Meter[];
 }
 
 /** Address and port of members, from which replies come. */
@@ -32,11 +33,13 @@ export function contribution(
   key: number,
   units: readonly Unit[],
   groups: readonly Group[] = [],
+  meters: readonly Meter[] = [],
 ): Contribution {
   const cookie = cookieOf(kind, key);
   return {
     flows: units.flatMap(([unit, variables]) => instantiate(unit, variables).map((flow) => ({ ...flow, cookie }))),
     groups,
+    meters,
   };
 }
 
@@ -50,4 +53,10 @@ export function floodGroup(groupId: number, ports: readonly number[]): Group {
       actions: [{ kind: 'output', port, maxLen: 0 }],
     })),
   };
+}
+
+/** A meter that lets so many packets pass in a second. */
+export function rateMeter(meterId: number, rate: number): Meter {
+  // Open vSwitch says the burst of a meter that has none of its own as 0 or as the rate, depending on its version.
+  return { meterId, flags: METER_FLAG.pktps | METER_FLAG.burst, bands: [{ kind: 'drop', rate, burstSize: rate }] };
 }

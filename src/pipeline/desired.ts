@@ -11,7 +11,7 @@
 import type { Flow } from '../openflow/index.ts';
 import type { Item } from '../util/item.ts';
 import { type Contribution, floodGroup } from './contribution.ts';
-import { flowItem, type Group, groupItem } from './items.ts';
+import { flowItem, type Group, groupItem, type Meter, meterItem } from './items.ts';
 import { hostContribution } from './objects.ts';
 import { type Plan, type Planned, planHost } from './plan.ts';
 import type { HostView } from './view.ts';
@@ -19,17 +19,20 @@ import type { HostView } from './view.ts';
 export interface DesiredChange {
   readonly flows: ReadonlyMap<string, Item<Flow> | undefined>;
   readonly groups: ReadonlyMap<string, Item<Group> | undefined>;
+  readonly meters: ReadonlyMap<string, Item<Meter> | undefined>;
 }
 
 export interface Entry {
   readonly dependencies: readonly unknown[];
   readonly flows: readonly Item<Flow>[];
   readonly groups: readonly Item<Group>[];
+  readonly meters: readonly Item<Meter>[];
 }
 
 export interface Desired {
   readonly flows: ReadonlyMap<string, Item<Flow>>;
   readonly groups: ReadonlyMap<string, Item<Group>>;
+  readonly meters: ReadonlyMap<string, Item<Meter>>;
   /** How many objects have been computed so far; those found unchanged do not count. */
   readonly computed: number;
   /** Makes the contents those of the view. Answers what changed: key → new item, or undefined for gone. */
@@ -49,11 +52,13 @@ export function createDesired({ shared }: { readonly shared?: SharedEntries } = 
   const entries = new Map<string, Entry>();
   const flows = new Map<string, Item<Flow>>();
   const groups = new Map<string, Item<Group>>();
+  const meters = new Map<string, Item<Meter>>();
   let computed = 0;
 
   return {
     flows,
     groups,
+    meters,
     get computed() {
       return computed;
     },
@@ -80,6 +85,7 @@ export function createDesired({ shared }: { readonly shared?: SharedEntries } = 
       return {
         flows: replace(flows, before.values(), after.values(), (entry) => entry.flows),
         groups: replace(groups, before.values(), after.values(), (entry) => entry.groups),
+        meters: replace(meters, before.values(), after.values(), (entry) => entry.meters),
       };
     },
   };
@@ -140,11 +146,12 @@ function trackObjects() {
   }
 }
 
-function entryOf(dependencies: readonly unknown[], { flows, groups }: Contribution): Entry {
+function entryOf(dependencies: readonly unknown[], { flows, groups, meters }: Contribution): Entry {
   return {
     dependencies,
     flows: flows.map(flowItem),
     groups: groups.map(groupItem),
+    meters: meters.map(meterItem),
   };
 }
 

@@ -13,6 +13,7 @@ export const COOKIE_KINDS = [
   'neighbour',
   'service',
   'lease',
+  'probe',
 ] as const;
 export type CookieKind = (typeof COOKIE_KINDS)[number];
 
@@ -59,6 +60,30 @@ export function poolGroup(poolKey: number, family: 4 | 6): number {
 /** The group of a network that reaches every VM of this host in it. */
 export function clientsGroup(networkKey: number): number {
   return GROUP_PREFIX + networkKey * 2;
+}
+
+/** Meter ids: bits 31-28 are 6, bits 27-1 an OpenFlow port or the key of a network, bit 0 which of them. */
+const METER_PREFIX = 0x6000_0000;
+
+/** Whether a meter of the switch is ours. */
+export function isOurMeter(meterId: number): boolean {
+  return meterId >>> 28 === 6;
+}
+
+/** The meter of what the controller hears from members behind a VM's port. */
+export function portMeter(ofport: number): number {
+  return METER_PREFIX + ofport * 2;
+}
+
+/** The meter of what the controller hears from members of a network that are beyond the uplinks. */
+export function networkMeter(networkKey: number): number {
+  return METER_PREFIX + networkKey * 2 + 1;
+}
+
+/** What one of our meters is of. */
+export function readMeter(meterId: number): { readonly ofport?: number; readonly networkKey?: number } {
+  const of = (meterId - METER_PREFIX) >>> 1;
+  return (meterId & 1) === 0 ? { ofport: of } : { networkKey: of };
 }
 
 /**

@@ -1,11 +1,13 @@
 /** Flows and groups as items: what tells them apart and when they are equal, computed or read from a switch alike. */
-import { encodeBuckets, type Flow, flowBody, flowKey, type GroupMod } from '../openflow/index.ts';
+import { encodeBuckets, type Flow, flowBody, flowKey, type GroupMod, type MeterMod } from '../openflow/index.ts';
 import type { Item } from '../util/item.ts';
 
 export type Group = Pick<
   GroupMod,
   'type' | 'groupId' | 'buckets' | 'selectionMethod' | 'selectionParam' | 'selectionFields'
 >;
+
+export type Meter = Pick<MeterMod, 'flags' | 'meterId' | 'bands'>;
 
 /** Keyed by table, priority and match; the cookie counts as content. */
 export function flowItem(value: Flow): Item<Flow> {
@@ -21,4 +23,10 @@ function groupBody({ type, buckets, selectionMethod, selectionFields }: Group): 
   const fields = Object.entries(selectionFields ?? {}).map(([field, mask]) => `${field}/${mask}`);
   const bytes = Buffer.from(encodeBuckets(buckets, '1.5')).toString('latin1');
   return `${type} ${selectionMethod ?? ''} ${fields.sort().join()} ${bytes}`;
+}
+
+/** Keyed by meter id. */
+export function meterItem(value: Meter): Item<Meter> {
+  const bands = value.bands.map((band) => ('rate' in band ? `${band.kind} ${band.rate} ${band.burstSize}` : band.kind));
+  return { key: String(value.meterId), body: `${value.flags} ${bands}`, value };
 }

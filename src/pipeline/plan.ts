@@ -1,6 +1,8 @@
 /** Which objects contribute to a host's switch, and what each of them depends on. */
+import { familyOf } from '../model/addresses.ts';
+import { isMonitored } from '../model/health.ts';
 import { transportOf } from '../model/transport.ts';
-import type { LoadBalancer, Network } from '../model/types.ts';
+import type { LoadBalancer, Member, Network } from '../model/types.ts';
 import { balancerContribution } from './balancer.ts';
 import type { Contribution, Service } from './contribution.ts';
 import {
@@ -19,6 +21,13 @@ import {
   strayContribution,
   uplinkContribution,
 } from './objects.ts';
+import {
+  probeContribution,
+  probedAsContribution,
+  probedNetworkContribution,
+  probedPortContribution,
+  refusalContribution,
+} from './probes.ts';
 import type { BalancerView, HostView, PortView, ResidentView } from './view.ts';
 import { addressesOf, isTracked, type LiveListener, liveListeners, wayOf } from './ways.ts';
 
@@ -42,12 +51,12 @@ export interface Plan {
   objects(): Iterable<Planned>;
 }
 
-/** The plans of the view. Without balancers and members that answer themselves there are none: no balancer, no flow. */
+/** The plans of the view. Without balancers, members that answer themselves and members to be asked there are none: no balancer, no flow. */
 export function* planHost(view: HostView): Generator<Plan, void> {
   for (const ofport of view.strays) {
     yield single({ id: `stray ${ofport}`, dependencies: [], compute: () => strayContribution(ofport) });
   }
-  if (view.balancers.length === 0 && view.residents.length === 0) return;
+  if (view.balancers.length + view.residents.length + view.probes.length === 0) return;
   const { hostId } = view;
   yield single({ id: 'host', dependencies: [hostId], compute: () => hostContribution(hostId) });
   const networks = new Map(
@@ -77,6 +86,7 @@ export function* planHost(view: HostView): Generator<Plan, void> {
       view.residents.filter((resident) => resident.loadBalancer === loadBalancer),
     );
   }
+  for (const planned of planProbes(view)) yield single(planned);
 }
 
 /** Whether a MAC is that of a VM of the host. */
@@ -135,7 +145,8 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isLoc
   const macs = memberAddresses(loadBalancer).map(mac);
   const isHere = (known: string | undefined) => known !== undefined && isLocal(known);
   const local = heedsLocality(loadBalancer) ? macs.map((known) => (isHere(known) ? '1' : '0')).join('') : '';
-  const own = [loadBalancer, ownerKey, plug, state, addresses.join(), local];
+  const ill = illMembers(view, loadBalancer);
+  const own = [loadBalancer, ownerKey, plug, state, addresses.join(), local, [...ill].map(({ key }) => key).join()];
   const id = `load_balancer ${loadBalancer.key}`;
   return {
     id,
@@ -144,7 +155,8 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isLoc
       // For the balancer's own flows only whether a member can be reached counts; its MAC is the neighbour's business.
       const reachable = macs.map((known) => (known === undefined ? '0' : '1')).join('');
       const isReachable = (address: string) => mac(address) !== undefined;
-      const surroundings = { isReachable, isLocal: (address: string) => isHere(mac(address)) };
+      const isWell = (member: Member) => !ill.has(member);
+      const surroundings = { isReachable, isLocal: (address: string) => isHere(mac(address)), isWell };
       const compute = () => balancerContribution(balancer, { hostId: view.hostId, addresses, ...surroundings });
       const shared = loadBalancer.placement === 'switch' ? { sharedBy: loadBalancer } : {};
       const objects = new Map<string, Planned>([[id, { id, dependencies: [...own, reachable], compute, ...shared }]]);
@@ -163,6 +175,12 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isLoc
       return objects.values();
     },
   };
+}
+
+/** Members that are asked for their health, and are not known to be well. */
+export function illMembers(view: HostView, loadBalancer: LoadBalancer): ReadonlySet<Member> {
+  const health = view.health(loadBalancer.id);
+  return new Set(monitoredMembers(loadBalancer).filter(({ id }) => health[id] !== 'ONLINE'));
 }
 
 /** The ways there and back of connections to a former member. */
@@ -219,6 +237,26 @@ function heedsLocality({ pools }: LoadBalancer): boolean {
   return pools.some(({ locality }) => locality !== 'none');
 }
 
+/** What answers of members that are asked through this host take; an object for each thing that several have in common. */
+function planProbes({ hostId, probes }: HostView): Iterable<Planned> {
+  const objects = new Map<string, Planned>();
+  const add = (id: string, dependencies: readonly unknown[], compute: () => Contribution) =>
+    objects.set(id, { id, dependencies, compute });
+  for (const probe of probes) {
+    const { network, kind, address, port, ofport, source, sourceMac } = probe;
+    const place = `${network.key} ${ofport ?? 'far'}`;
+    if (ofport === undefined) add(`probed ${place}`, [], () => probedNetworkContribution(hostId, network));
+    else add(`probed port ${ofport}`, [], () => probedPortContribution(hostId, ofport));
+    if (ofport !== undefined && familyOf(source) === 4) {
+      add(`probed as ${place} ${source}`, [sourceMac], () => probedAsContribution(probe));
+    }
+    const pair = `${place} ${address} ${source}`;
+    add(`probe ${pair} ${kind} ${port}`, [sourceMac], () => probeContribution(probe));
+    if (kind === 'udp') add(`probe ${pair} refused`, [sourceMac], () => refusalContribution(probe));
+  }
+  return objects.values();
+}
+
 /** Load balancers are looked at far more often than they change. */
 const knownAddresses = new WeakMap<LoadBalancer, readonly string[]>();
 
@@ -229,6 +267,11 @@ function memberAddresses(loadBalancer: LoadBalancer): readonly string[] {
   const all = liveListeners(loadBalancer).flatMap(({ defaultPool }) => defaultPool.members.flatMap(addressesOf));
   knownAddresses.set(loadBalancer, all);
   return all;
+}
+
+/** Members whose health is asked for through switches. */
+function monitoredMembers({ placement, pools }: LoadBalancer): readonly Member[] {
+  return placement === 'switch' ? pools.filter(isMonitored).flatMap(({ members }) => members) : [];
 }
 
 function addNeighbour(

@@ -1,4 +1,4 @@
-import type { LoadBalancer, Member, Network } from '../model/types.ts';
+import type { LoadBalancer, Member, MemberHealth, Network } from '../model/types.ts';
 import type { Binding } from './bindings.ts';
 
 /** A VM's port on the host, in a network that is known. */
@@ -35,6 +35,19 @@ export interface ResidentView {
   readonly ofport: number;
 }
 
+/** What a member is asked for through this host's switch, where the answers come in, and who asks. */
+export interface ProbeView {
+  readonly network: Network;
+  readonly kind: 'tcp' | 'ping' | 'udp';
+  readonly address: string;
+  /** Undefined for ping. */
+  readonly port: number | undefined;
+  /** Of the member's VM; undefined = it is somewhere beyond the uplinks. */
+  readonly ofport: number | undefined;
+  readonly source: string;
+  readonly sourceMac: string;
+}
+
 /** All that the flows of one host depend on. The pipeline is a pure function of it. */
 export interface HostView {
   readonly hostId: string;
@@ -47,8 +60,12 @@ export interface HostView {
   readonly residents: readonly ResidentView[];
   /** Members that are none any more, and whose connections go on for a while. */
   readonly leaving: readonly Binding[];
+  /** Whether or not their load balancers are among `balancers`. */
+  readonly probes: readonly ProbeView[];
   /** MAC of an address in a network, if it is known. */
   neighbour(networkId: string, address: string): string | undefined;
   /** The host's own addresses toward members. */
   addresses(networkId: string): readonly string[];
+  /** What was found of a load balancer's members, by member id. */
+  health(loadBalancerId: string): Readonly<Record<string, MemberHealth>>;
 }

@@ -5,6 +5,7 @@
  *               Pool ◀─ Listener ─▶ Load_Balancer ◀─ Vip
  *     Health_Monitor ─▶ Pool          Network ─▶ Virtual_Machine
  *     Flavor_Profile ─▶ Flavor        Observation ─▶ Balancer (its observation, not the balancer itself)
+ *     What was found of members stands in Load_Balancer, but is no part of the load balancer.
  *
  * Whatever comes out equal to what was there stays the same object, so `===` tells whether something changed. The law
  * that tests enforce: after any changes the model equals one that is built from scratch.
@@ -22,7 +23,7 @@ import {
   buildPort,
   buildVirtualMachine,
 } from './build-objects.ts';
-import { buildObservation } from './observations.ts';
+import { buildObservation, buildProbed } from './observations.ts';
 import type { ChangedRows, PortTable, Rows } from './rows.ts';
 import { share, shareList, shareMap } from './share.ts';
 import type { ModelChange } from './types.ts';
@@ -70,6 +71,7 @@ export class ModelBuilder {
     const observations = merge(previous.observations, this.#observed(changed), (id, old) =>
       buildObservation(rows, id, old),
     );
+    const probed = merge(previous.probed, changed.loadBalancers, (id, old) => buildProbed(rows, id, old));
     const flavorProfiles = merge(previous.flavorProfiles, changed.flavorProfiles, (id, old) =>
       buildFlavorProfile(rows, id, old),
     );
@@ -102,6 +104,7 @@ export class ModelBuilder {
       virtualMachines: virtualMachines.objects,
       virtualMachineQuotas: owners.quotas,
       observations: observations.objects,
+      probed: probed.objects,
     });
     if (this.#model === previous) return undefined;
     return {
@@ -117,6 +120,7 @@ export class ModelBuilder {
       flavors: flavors.changed,
       virtualMachines: virtualMachines.changed,
       observations: observations.changed,
+      probed: probed.changed,
     };
   }
 

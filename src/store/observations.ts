@@ -1,5 +1,5 @@
 /** What balancers have seen, between the model and its rows. These are written without a change number. */
-import type { Counters, MemberHealth, Observation } from '../model/types.ts';
+import type { Counters, MemberHealth, Observation, Probed } from '../model/types.ts';
 import { byUuid, mutate, type Operation, update } from '../ovsdb/index.ts';
 import { ObservationTable, type Rows } from './rows.ts';
 import { share } from './share.ts';
@@ -33,6 +33,18 @@ export function buildObservation(
     counters: countersById(row.counters, previous?.counters),
     base: countersById(row.base, previous?.base),
     worker: row.worker,
+  });
+}
+
+/** What was found of the members of this load balancer's row; undefined while nothing was. */
+export function buildProbed(rows: Rows, id: string, previous: Probed | undefined): Probed | undefined {
+  const row = rows.loadBalancers.get(id);
+  if (row === undefined) return undefined;
+  const { member_health: health, member_hosts: hosts } = row;
+  if (Object.keys(health).length + Object.keys(hosts).length === 0) return undefined;
+  return share<Probed>(previous, {
+    health: share(previous?.health, health as Readonly<Record<string, MemberHealth>>),
+    hosts: share(previous?.hosts, hosts),
   });
 }
 

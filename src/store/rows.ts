@@ -56,6 +56,8 @@ export const LoadBalancerTable = table('Load_Balancer', {
   listeners: setOf(uuid),
   pools: setOf(uuid),
   balancers: setOf(uuid),
+  member_health: mapOf(uuid, string),
+  member_hosts: mapOf(uuid, uuid),
   generation: integer,
   created_at: string,
   updated_at: optional(string),

@@ -205,6 +205,10 @@ class OvsdbStore implements types.Store {
     return this.#writer.report((model) => reports.setObservation(model, { balancerId, observation, rows }));
   }
 
+  setProbed(loadBalancerId: string, found: types.Found): Promise<void> {
+    return this.#writer.report((model) => reports.setProbed(model, loadBalancerId, found));
+  }
+
   setHostStatus(hostId: string, status: Partial<HostStatus>): Promise<void> {
     return this.#writer.report((model) => reports.setHostStatus(model, hostId, status));
   }

@@ -18,7 +18,7 @@ import type {
   PortSpec,
   VirtualMachineSpec,
 } from '../model/specs.ts';
-import type { BalancerState, HostStatus, Model, Observation } from '../model/types.ts';
+import type { BalancerState, HostStatus, MemberHealth, Model, Observation } from '../model/types.ts';
 
 export type * from '../model/specs.ts';
 
@@ -26,6 +26,12 @@ export type * from '../model/specs.ts';
 export interface Written {
   readonly id: string;
   readonly generation: number;
+}
+
+/** News of members, by member id; see Probed. */
+export interface Found {
+  readonly health: Readonly<Record<string, MemberHealth | undefined>>;
+  readonly hosts: Readonly<Record<string, string | undefined>>;
 }
 
 /** What changed between two models, by id (ports: by iface-id). */
@@ -45,6 +51,8 @@ export interface ModelChange {
   readonly virtualMachines: ReadonlySet<string>;
   /** Balancers whose observation changed; the balancers themselves did not. */
   readonly observations: ReadonlySet<string>;
+  /** Load balancers of whose members something else was found. */
+  readonly probed: ReadonlySet<string>;
 }
 
 export interface StoreEvents {
@@ -126,6 +134,8 @@ export interface Store {
    * Throws ModelError('not-found') for a balancer that is gone.
    */
   setObservation(balancerId: string, observation: Observation): Promise<void>;
+  /** Records what was found of a load balancer's members; undefined forgets. A load balancer that is gone is passed over. */
+  setProbed(loadBalancerId: string, found: Found): Promise<void>;
   setHostStatus(hostId: string, status: Partial<HostStatus>): Promise<void>;
   /** Of many hosts in one transaction; hosts that were deleted meanwhile are passed over. */
   setHostStatuses(statuses: ReadonlyMap<string, Partial<HostStatus>>): Promise<void>;

@@ -245,9 +245,9 @@ describe('API: listeners, pools and members', () => {
           "Provider 'switch' does not support a requested option: session_persistence SOURCE_IP (namespace, container, vm do)",
         ],
         [
-          { ...good, healthmonitor: { type: 'TCP', delay: 5, timeout: 3, max_retries: 2 } },
+          { ...good, healthmonitor: { type: 'HTTPS', delay: 5, timeout: 3, max_retries: 2 } },
           501,
-          "Provider 'switch' does not support a requested option: healthmonitor TCP (namespace, container, vm do)",
+          "Provider 'switch' does not support a requested option: healthmonitor HTTPS (namespace, container, vm do)",
         ],
         [
           { ...good, members: {} },
@@ -352,9 +352,9 @@ describe('API: listeners, pools and members', () => {
           "Invalid input for field/attribute weight. Value: '-1'. Value should be greater or equal to 0",
         ],
         [
-          { ...good, monitor_port: 81 },
-          501,
-          "Provider 'switch' does not support a requested option: monitor_port (namespace, container, vm do)",
+          { ...good, monitor_port: 0 },
+          400,
+          "Invalid input for field/attribute monitor_port. Value: '0'. Value should be greater or equal to 1",
         ],
         [{ ...good, description: 'x' }, 400, 'Unknown attribute for argument member_.member: description'],
       ];

@@ -128,11 +128,14 @@ describe('API: health monitors', () => {
     expect((await fault('PUT', `${PATH}/${UNKNOWN}`, { healthmonitor: {} }))[0]).to.equal(404);
   });
 
-  it('cannot watch members from a switch', async () => {
+  it('cannot do everything in a switch', async () => {
     const web = await addWeb(api.store);
-    expect(await fault('POST', PATH, { healthmonitor: { ...tcp(), pool_id: web.pools[0]!.id } })).to.deep.equal([
+    const monitor = { ...tcp(), pool_id: web.pools[0]!.id };
+    expect(await fault('POST', PATH, { healthmonitor: { ...monitor, type: 'TLS-HELLO' } })).to.deep.equal([
       501,
-      "Provider 'switch' does not support a requested option: healthmonitor TCP (namespace, container, vm do)",
+      "Provider 'switch' does not support a requested option: healthmonitor TLS-HELLO (namespace, container, vm do)",
     ]);
+    expect((await fault('POST', PATH, { healthmonitor: { ...monitor, type: 'UDP-CONNECT' } }))[0]).to.equal(400);
+    expect((await create(monitor)).status).to.equal(201);
   });
 });

@@ -16,7 +16,10 @@ function modelWith(...rows: readonly (Pick<Balancer, 'loadBalancerId'> & Partial
   return { ...modelOf({ loadBalancers: [inside, outside] }), balancers: new Map(balancers) };
 }
 const view = (model: Model, sandboxes = [{ loadBalancerId: outside.id, ofport: 7 }], present = [outside]) =>
-  hostView(model, { hostId: 'h1', inventory: inventory({ sandboxes }), ports: [], leaving: () => [], present });
+  hostView(model, {
+    ...{ hostId: 'h1', inventory: inventory({ sandboxes }), ports: [] },
+    ...{ probes: [], leaving: () => [], present },
+  });
 
 describe("a host's view", () => {
   const states: readonly (readonly [

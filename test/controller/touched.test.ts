@@ -30,7 +30,7 @@ tags.set('ignored', tagsOf([clientPort('i', { vlan: 99, network: undefined, igno
 
 function touched(parts: Partial<ModelChange>): readonly string[] {
   const sets = { networks: NONE, hosts: NONE, ports: NONE, loadBalancers: NONE, balancers: NONE, neighbours: NONE };
-  const others = { flavors: NONE, virtualMachines: NONE, observations: NONE };
+  const others = { flavors: NONE, virtualMachines: NONE, observations: NONE, probed: NONE };
   const change = { model, previous: model, addresses: false, ...sets, ...others, ...parts };
   return [...hostsTouched(change, tags)].sort();
 }

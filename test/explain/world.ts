@@ -56,7 +56,11 @@ export interface SiteInit {
 export function known({ view, loadBalancers, ports, model = {} }: SiteInit) {
   const desired = createDesired();
   desired.update(view);
-  const text = describeContents({ flows: desired.flows.values(), groups: desired.groups.values() });
+  const text = describeContents({
+    flows: desired.flows.values(),
+    groups: desired.groups.values(),
+    meters: desired.meters.values(),
+  });
   const whole: Model = { ...modelOf({ hosts: [ON_HOST], loadBalancers }), ...model };
   const facts = factsOf(whole, ON_HOST, ports);
   return { text, facts };

@@ -115,7 +115,11 @@ describe('a kept host whose switch misbehaves', () => {
     const driver = createSwitchDriver(session, { commitTimeoutMs: 50 });
     one.keeper.setView(oneBalancer);
     const put = { groups: [...one.keeper.desired.groups.values()], flows: [...one.keeper.desired.flows.values()] };
-    const plan = { groups: { put: put.groups, remove: [] }, flows: { put: put.flows, remove: [] } };
+    const plan = {
+      meters: { put: [], remove: [] },
+      groups: { put: put.groups, remove: [] },
+      flows: { put: put.flows, remove: [] },
+    };
     const error = await driver.apply(plan).catch((reason: unknown) => reason);
     expect(error).to.be.instanceOf(OutcomeUnknownError);
     const { flows } = await driver.read();

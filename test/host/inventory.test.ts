@@ -4,7 +4,9 @@ import type { BridgeRow, InterfaceRow, PortRow } from '../../src/host/ovs-tables
 
 interface Plug {
   readonly tag?: number;
-  readonly interfaces: readonly Partial<Pick<InterfaceRow, 'name' | 'ofport' | 'external_ids'>>[];
+  readonly interfaces: readonly Partial<
+    Pick<InterfaceRow, 'name' | 'ofport' | 'external_ids' | 'link_state' | 'error'>
+  >[];
 }
 
 /** The inventory of a bridge with one port, or none of the parts that are not there. */
@@ -15,7 +17,15 @@ function inventoryOf(plugs: readonly Plug[]): Inventory {
     const ids = interfaces.map((_, i) => `interface-${p}-${i}`);
     Port.set(`port-${p}`, { _uuid: `port-${p}`, name: `port${p}`, interfaces: ids, tag });
     interfaces.forEach((row, i) => {
-      const whole = { name: `port${p}`, type: '', ofport: 1, external_ids: {}, ...row };
+      const whole = {
+        name: `port${p}`,
+        type: '',
+        ofport: 1,
+        external_ids: {},
+        link_state: undefined,
+        error: undefined,
+        ...row,
+      };
       Interface.set(ids[i]!, { _uuid: ids[i]!, ...whole });
     });
   });
@@ -33,11 +43,30 @@ function inventoryOf(plugs: readonly Plug[]): Inventory {
 
 const MAC = '52:54:00:00:00:01';
 const ids = { 'iface-id': 'id-1', 'attached-mac': MAC };
-const vm = { ifaceId: 'id-1', name: 'tap1', ofport: 5, vlan: 0, mac: MAC, vmId: undefined, owner: undefined };
+const vm = {
+  ifaceId: 'id-1',
+  name: 'tap1',
+  ofport: 5,
+  vlan: 0,
+  mac: MAC,
+  vmId: undefined,
+  owner: undefined,
+  isUp: true,
+};
 const nothing: Inventory = { vms: [], sandboxes: [], uplinks: [] };
 
 const cases: readonly (readonly [what: string, plug: Plug, inventory: Partial<Inventory>])[] = [
   ['a VM', { interfaces: [{ name: 'tap1', ofport: 5, external_ids: ids }] }, { vms: [vm] }],
+  [
+    'a VM whose link is down',
+    { interfaces: [{ name: 'tap1', ofport: 5, external_ids: ids, link_state: 'down' }] },
+    { vms: [{ ...vm, isUp: false }] },
+  ],
+  [
+    'a VM whose interface has an error',
+    { interfaces: [{ name: 'tap1', ofport: 5, external_ids: ids, link_state: 'up', error: 'no such device' }] },
+    { vms: [{ ...vm, isUp: false }] },
+  ],
   [
     'a VM in a VLAN, with its id and owner',
     {

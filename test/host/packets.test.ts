@@ -1,12 +1,8 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { announcementFrames, lookupFrame, readClaim } from '../../src/host/packets.ts';
 import { addressBytes } from '../../src/model/addresses.ts';
+import { dissect } from '../support/dissect.ts';
 import { requireSystem } from '../support/requirements.ts';
 
 const MAC = '12:34:56:78:9a:bc';
@@ -21,19 +17,6 @@ const bytes = (...parts: readonly (number | string | Uint8Array)[]): Uint8Array 
       return part.split(':').map((octet) => Number.parseInt(octet, 16));
     }),
   );
-
-/** What tcpdump makes of a frame. */
-async function dissect(frame: Uint8Array): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'hostlb-pcap-'));
-  const header = Buffer.alloc(40);
-  [0xa1b2c3d4, 0x00040002, 0, 0, 65535, 1, 0, 0, frame.length, frame.length].forEach((word, i) => {
-    header.writeUInt32LE(word, 4 * i);
-  });
-  await writeFile(join(folder, 'one.pcap'), Buffer.concat([header, frame]));
-  const { stdout } = await promisify(execFile)('tcpdump', ['-r', join(folder, 'one.pcap'), '-nevv', '-t']);
-  await rm(folder, { recursive: true });
-  return stdout.replace(/\s+/g, ' ').trim();
-}
 
 describe('frames that look an address up', () => {
   const arp = 'Ethernet (len 6), IPv4 (len 4), Request who-has 10.0.0.21 tell 0.0.0.0, length 28';

@@ -1,6 +1,22 @@
-import { LISTENER_DEFAULTS, LOAD_BALANCER_DEFAULTS, MEMBER_DEFAULTS, POOL_DEFAULTS } from '../../src/model/defaults.ts';
+import {
+  HEALTH_MONITOR_DEFAULTS,
+  LISTENER_DEFAULTS,
+  LOAD_BALANCER_DEFAULTS,
+  MEMBER_DEFAULTS,
+  POOL_DEFAULTS,
+} from '../../src/model/defaults.ts';
 import { EMPTY_MODEL } from '../../src/model/lookup.ts';
-import type { Host, Listener, LoadBalancer, Member, Model, Network, Pool } from '../../src/model/types.ts';
+import type {
+  HealthMonitor,
+  Host,
+  Listener,
+  LoadBalancer,
+  Member,
+  Model,
+  MonitorType,
+  Network,
+  Pool,
+} from '../../src/model/types.ts';
 
 const TIME = '2026-01-01T00:00:00.000000';
 let nextKey = 1;
@@ -28,6 +44,12 @@ export function pool(name: string, members: readonly Member[] = []): Pool {
     healthMonitor: undefined,
     members,
   };
+}
+
+export function healthMonitor(type: MonitorType, attributes: Partial<HealthMonitor> = {}): HealthMonitor {
+  const times = { delaySeconds: 5, timeoutSeconds: 2, maxRetries: 2, maxRetriesDown: 3 };
+  const { description: _, ...rest } = item;
+  return { ...HEALTH_MONITOR_DEFAULTS, ...rest, ...head('monitor', type), type, ...times, ...attributes };
 }
 
 export function listener(protocolPort: number, defaultPool?: Pool): Listener {

@@ -1,13 +1,14 @@
 import { expect } from 'chai';
 import type { HealthMonitorPatch, HealthMonitorSpec } from '../../src/model/specs.ts';
-import type { HealthMonitor } from '../../src/model/types.ts';
+import type { HealthMonitor, MonitorType, PoolProtocol } from '../../src/model/types.ts';
 import { draftHealthMonitor, patchedHealthMonitor, requireNoHealthMonitor } from '../../src/model/validate.ts';
 import { pool } from './fixtures.ts';
 import { expectModelError } from './model-error.ts';
 
 const HTTP_DEFAULTS = { method: 'GET', urlPath: '/', expectedCodes: '200', version: '1.0', domainName: undefined };
 const spec: HealthMonitorSpec = { type: 'HTTP', delaySeconds: 5, timeoutSeconds: 3, maxRetries: 2 };
-const draft = (change: Partial<HealthMonitorSpec>) => draftHealthMonitor('namespace', { ...spec, ...change });
+const draft = (change: Partial<HealthMonitorSpec>) =>
+  draftHealthMonitor({ placement: 'namespace', protocol: 'TCP' }, { ...spec, ...change });
 const existing: HealthMonitor = {
   ...draft({ http: { version: '1.1', domainName: 'a.example', urlPath: '/up' } }),
   ...{ id: 'hm', key: 9, createdAt: '', updatedAt: undefined },
@@ -53,12 +54,28 @@ describe('health monitor rules', () => {
     });
   });
 
-  it('is for placements outside the switch, and no monitor of UDP is served', () => {
-    expectModelError(() => draftHealthMonitor('switch', spec), {
+  it('is of a type that the placement can do', () => {
+    for (const type of ['HTTPS', 'TLS-HELLO'] as const) {
+      expectModelError(() => draftHealthMonitor({ placement: 'switch', protocol: 'TCP' }, { ...spec, type }), {
+        code: 'unsupported',
+        message: `healthmonitor ${type} (namespace, container, vm do)`,
+      });
+    }
+    expectModelError(() => draft({ type: 'PING', http: {} }), {
       code: 'unsupported',
-      message: 'healthmonitor HTTP (namespace, container, vm do)',
+      message: 'healthmonitor PING (switch does)',
     });
-    expectModelError(() => draft({ type: 'UDP-CONNECT' }), { code: 'unsupported', message: '(no placement does)' });
+  });
+
+  it('asks for what a pool of its protocol has', () => {
+    const of = (protocol: PoolProtocol, type: MonitorType) =>
+      draftHealthMonitor({ placement: 'switch', protocol }, { ...spec, type, http: {} }).type;
+    for (const type of ['TCP', 'HTTP', 'UDP-CONNECT'] as const) expect(of('UDP', type)).to.equal(type);
+    expectModelError(() => of('UDP', 'PING'), {
+      code: 'invalid',
+      message: 'The associated pool protocol is UDP, so only a UDP-CONNECT, TCP, HTTP health monitor is supported',
+    });
+    expectModelError(() => of('TCP', 'UDP-CONNECT'), { code: 'invalid', message: 'pool protocol is TCP, so only a' });
   });
 
   const refused: readonly (readonly [why: string, message: string, change: Partial<HealthMonitorSpec>])[] = [

@@ -283,6 +283,8 @@ describe('rules of members outside the switch', () => {
   });
 });
 
+const TLS_HELLO = { type: 'TLS-HELLO', delaySeconds: 1, timeoutSeconds: 1, maxRetries: 1 } as const;
+
 describe('what the switch does not serve', () => {
   const [flows] = inSwitch.listeners;
   const [itsPool] = inSwitch.pools;
@@ -300,8 +302,7 @@ describe('what the switch does not serve', () => {
     ['protocol PROXY', () => draftPool({ protocol: 'PROXY' }, inSwitch)],
     ['session_persistence SOURCE_IP', () => draftPool({ sessionPersistence: { type: 'SOURCE_IP' } }, inSwitch)],
     ['slow_start', () => patchedPool(context, itsPool!, { slowStartSeconds: 1 })],
-    ['monitor_port', () => patchedMember(context, member('10.0.0.21'), { monitorPort: 80 })],
-    ['monitor_address', () => patchedMember(context, member('10.0.0.21'), { monitorAddress: '10.0.0.22' })],
+    ['healthmonitor TLS-HELLO', () => draftPool({ healthMonitor: TLS_HELLO }, inSwitch)],
     ['until_ready switch', () => onSwitch({ untilReady: 'switch' })],
   ];
   for (const [option, run] of cases) {

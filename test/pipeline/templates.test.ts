@@ -112,6 +112,14 @@ const everything = hostView({
     outside('handover', 105, { plug: 34 }, { untilReady: 'switch' }),
     outside('fallback', 106, { plug: 35, state: 'broken' }, { untilReady: 'switch' }),
   ],
+  probes: [1, undefined].flatMap((ofport) =>
+    ['10.0.0.21', 'fd00::21'].flatMap((address) =>
+      (['tcp', 'udp', 'ping'] as const).map((kind) => {
+        const asker = { source: address === '10.0.0.21' ? '10.0.0.100' : 'fe80::1', sourceMac: macOf(90) };
+        return { network: blue, kind, address, port: kind === 'ping' ? undefined : 80, ofport, ...asker };
+      }),
+    ),
+  ),
   neighbours: {
     [blue.id]: { '10.0.0.21': macOf(21), 'fd00::21': macOf(22) },
     [red.id]: { '10.0.0.21': macOf(23), 'fd00::21': macOf(24) },

@@ -1,11 +1,12 @@
 /** Random states of a host: load balancers of all placements, coming, ready and broken, in two networks that share all addresses. */
 import fc from 'fast-check';
+import { assignmentsOf } from '../../src/controller/probe-targets.ts';
 import { residentsOf } from '../../src/controller/residents.ts';
 import { familyOf } from '../../src/model/addresses.ts';
 import type { LoadBalancer, Network } from '../../src/model/types.ts';
 import type { HostView, PortView, UplinkView } from '../../src/pipeline/view.ts';
 import { returnsDirectly } from '../../src/pipeline/ways.ts';
-import { blue, listener, loadBalancer, member, modelOf, pool, red } from '../model/fixtures.ts';
+import { blue, healthMonitor, host, listener, loadBalancer, member, modelOf, pool, red } from '../model/fixtures.ts';
 import { balancerView, hostView, macOf } from '../support/model.ts';
 
 /** The last are also the host's own and a VIP, which nothing in the pipeline may trip over. */
@@ -20,7 +21,10 @@ const ADDRESSES = [
   'fd00::101',
   '10.0.0.29',
 ];
+const HOST = 'host-h1';
 const OWN_ADDRESSES = ['10.0.0.240', 'fd00::240'];
+
+const MONITORS = ['TCP', 'HTTP', 'PING', 'UDP-CONNECT'] as const;
 
 /** What a load balancer may look like in turn: same id and key, other contents. */
 function variants(
@@ -61,6 +65,7 @@ function variants(
     withPool({ algorithm: 'LEAST_CONNECTIONS' }, [http, https]),
     withPool({ algorithm: 'ROUND_ROBIN' }, [http, { ...https, allowedCidrs: ['10.0.0.0/25', 'fd00::/72'] }]),
     withPool({ members: members.map((one, i) => ({ ...one, backup: i > 1, monitorAddress: '10.0.0.29' })) }),
+    withPool({ healthMonitor: healthMonitor(MONITORS[name.length % MONITORS.length]!) }, [http, https]),
     {
       ...base,
       pools: [whole, proxied],
@@ -99,7 +104,7 @@ const uplink: fc.Arbitrary<Omit<UplinkView, 'ofport'> | undefined> = fc.option(
 );
 const balancer = fc.option(
   fc.record({
-    variant: fc.nat(14),
+    variant: fc.nat(15),
     /** Whether a load balancer with direct return has clients here, too. */
     here: fc.boolean(),
     ownerKey,
@@ -118,6 +123,8 @@ const parts = {
   neighbours,
   owned: fc.subarray(OWN_ADDRESSES),
   strays: fc.subarray([38, 39]),
+  /** Every so manieth member is not well. */
+  ill: fc.integer({ min: 1, max: 4 }),
 };
 
 /** Any state of one host. Members that are VMs of this host are found as the controller finds them. */
@@ -140,11 +147,23 @@ export const anyView: fc.Arbitrary<HostView> = fc.record(parts).map((world) => {
     ]),
   );
   const model = {
-    ...modelOf({ loadBalancers: loadBalancers.filter((one) => one !== undefined) }),
+    ...modelOf({ hosts: [host(HOST, { id: HOST })], loadBalancers: loadBalancers.filter((one) => one !== undefined) }),
     neighbours: new Map(Object.entries(macs)),
   };
+  const places = new Map(
+    ports.map(({ network: { id }, mac, ofport }) => [`${id} ${mac}`, [{ hostId: HOST, ofport }]] as const),
+  );
+  const present = [...model.loadBalancers.keys()].map((id) => [HOST, id] as const);
+  const territory = { hosts: new Map([[HOST, { isKnown: true }]]), places, present };
+  const health = [...model.loadBalancers.values()].map(({ id, pools }) => {
+    const members = pools.flatMap((one) => one.members);
+    return [id, Object.fromEntries(members.map((one) => [one.id, one.key % world.ill === 0 ? 'ERROR' : 'ONLINE']))];
+  });
   return {
     ...hostView({
+      hostId: HOST,
+      health: Object.fromEntries(health),
+      probes: assignmentsOf(model, territory).flatMap(({ probe }) => probe ?? []),
       balancers: world.balancers.flatMap((one, i) => {
         const of = loadBalancers[i];
         if (one === undefined || of === undefined || (returnsDirectly(of) && !one.here)) return [];

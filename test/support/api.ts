@@ -100,6 +100,7 @@ function createView(): FakeView {
     flows: async (host) => known(flowsOf, host),
     applied: () => undefined,
     readyMs: () => undefined,
+    finding: () => '',
     flowDiff: async (host) => known(diffOf, host),
   };
 }

@@ -1,17 +1,18 @@
 /** What a fake switch answers to requests. */
-import { type Body, type Message, MORE_PARTS, type Port } from '../../src/openflow/index.ts';
+import { type Body, type Message, type MeterDesc, MORE_PARTS, type Port } from '../../src/openflow/index.ts';
 import type { FakeSwitchOptions, Faults } from './fake-switch.ts';
 import type { FlowTable } from './flow-table.ts';
 
 export interface FakeState {
   readonly table: FlowTable;
+  readonly meters: readonly MeterDesc[];
   readonly options: FakeSwitchOptions;
   readonly faults: Faults;
 }
 
 /** The replies to a request; undefined for what such a switch does not know. */
 export function answer(message: Message, init: FakeState): readonly Body[] | undefined {
-  const { options, table, faults } = init;
+  const { options, table, meters, faults } = init;
   switch (message.kind) {
     case 'barrier_request':
       return [{ kind: 'barrier_reply' }];
@@ -46,6 +47,8 @@ export function answer(message: Message, init: FakeState): readonly Body[] | und
         groups: items,
       }));
     }
+    case 'meter_desc_request':
+      return [{ kind: 'meter_desc_reply', flags: 0, meters }];
     default:
       return undefined;
   }

@@ -16,8 +16,11 @@ import {
   type FlowMod,
   type GroupDesc,
   type GroupMod,
+  METER_COMMAND,
   type Message,
   type MessageOf,
+  type MeterDesc,
+  type MeterMod,
   NO_BUFFER,
   ONF,
   PACKET_IN_REASON,
@@ -98,6 +101,8 @@ interface Reply {
 }
 
 const BAD_TYPE = { type: 1, code: 1 };
+const METER_EXISTS = { type: 12, code: 1 };
+const UNKNOWN_METER = { type: 12, code: 3 };
 const BUNDLE_FAILED = 17;
 const BUNDLE_BAD_ID = 2;
 const BUNDLE_EXISTS = 3;
@@ -129,6 +134,7 @@ class Fake {
   readonly #server: Server;
   readonly #watchers = new Set<(message: Message) => void>();
   #table = new FlowTable('1.5');
+  readonly #meters = new Map<number, MeterDesc>();
   #mods = 0;
 
   constructor(path: string, options: FakeSwitchOptions) {
@@ -236,6 +242,10 @@ class Fake {
         const refusal = this.#refusal() ?? this.#table.apply(message);
         return refusal === undefined ? [] : [failure(at, message, refusal)];
       }
+      case 'meter_mod': {
+        const refusal = this.#changeMeter(message);
+        return refusal === undefined ? [] : [failure(at, message, refusal)];
+      }
       case 'bundle_control':
         return this.#controlBundle(at, message);
       case 'bundle_add':
@@ -250,10 +260,23 @@ class Fake {
       case 'nx_ct_flush_zone':
         return [];
       default: {
-        const bodies = answer(message, { table: this.#table, options: this.#options, faults: this.faults });
+        const bodies = answer(message, {
+          table: this.#table,
+          meters: [...this.#meters.values()],
+          options: this.#options,
+          faults: this.faults,
+        });
         return bodies?.map((body) => ({ to: message, body })) ?? [failure(at, message, BAD_TYPE)];
       }
     }
+  }
+
+  #changeMeter({ command, meterId, flags, bands }: MeterMod): Refusal | undefined {
+    const exists = this.#meters.has(meterId);
+    if (command === METER_COMMAND.delete) this.#meters.delete(meterId);
+    else if (exists !== (command === METER_COMMAND.modify)) return exists ? METER_EXISTS : UNKNOWN_METER;
+    else this.#meters.set(meterId, { meterId, flags, bands });
+    return undefined;
   }
 
   /** The scripted refusal of this change, if it is its turn. */

@@ -68,11 +68,15 @@ export function makeKeeper(remote: string, options: Partial<Pick<HostInit, 'audi
       }
     },
     compare: async () => {
-      const { flows, groups } = await keeper.readSwitch();
+      const { flows, groups, meters } = await keeper.readSwitch();
       const { desired } = keeper;
       return {
-        desired: { flows: bodies(desired.flows.values()), groups: bodies(desired.groups.values()) },
-        installed: { flows: bodies(flows), groups: bodies(groups) },
+        desired: {
+          flows: bodies(desired.flows.values()),
+          groups: bodies(desired.groups.values()),
+          meters: bodies(desired.meters.values()),
+        },
+        installed: { flows: bodies(flows), groups: bodies(groups), meters: bodies(meters) },
       };
     },
   };

@@ -126,6 +126,8 @@ async function wrongOn(world: World, host: string): Promise<string[]> {
   if (here.length === 0) {
     const flows = await world.flows(host, OUR_COOKIE);
     const groups = await world.sh(host, 'ovs-ofctl', '-O', 'OpenFlow15', 'dump-groups', 'br-int');
+    const meters = await world.sh(host, 'ovs-ofctl', '-O', 'OpenFlow15', 'dump-meters', 'br-int');
+    wrong.push(...meters.split('\n').filter((line) => line.includes('meter=')));
     wrong.push(...flows, ...groups.split('\n').filter((line) => line.includes('group_id=')));
   }
   return wrong.map((line) => `${host}: ${line}`);

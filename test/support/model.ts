@@ -1,7 +1,7 @@
 /** Builders for what tests of the pipeline and the controller work on; for single objects see test/model/fixtures.ts. */
 import type { ClassifiedPort } from '../../src/controller/ports.ts';
 import type { Inventory, VmPort } from '../../src/host/inventory.ts';
-import type { LoadBalancer, Member } from '../../src/model/types.ts';
+import type { LoadBalancer, Member, MemberHealth } from '../../src/model/types.ts';
 import type { BalancerView, HostView, PortView } from '../../src/pipeline/view.ts';
 import { blue, listener, loadBalancer, pool } from '../model/fixtures.ts';
 
@@ -21,14 +21,15 @@ export function balancerView(of: LoadBalancer, parts: Partial<BalancerView> = {}
   return { loadBalancer: of, ownerKey: 0, plug: undefined, state: 'ready', ...parts };
 }
 
-/** `neighbours` and `addresses` by network id. */
-export interface ViewParts extends Partial<Omit<HostView, 'neighbour' | 'addresses'>> {
+/** `neighbours` and `addresses` by network id, `health` by load balancer id. */
+export interface ViewParts extends Partial<Omit<HostView, 'neighbour' | 'addresses' | 'health'>> {
   readonly neighbours?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly addresses?: Readonly<Record<string, readonly string[]>>;
+  readonly health?: Readonly<Record<string, Readonly<Record<string, MemberHealth>>>>;
 }
 
 /** A host's view; what is not given is empty. */
-export function hostView({ neighbours = {}, addresses = {}, ...parts }: ViewParts = {}): HostView {
+export function hostView({ neighbours = {}, addresses = {}, health = {}, ...parts }: ViewParts = {}): HostView {
   return {
     hostId: 'host-h1',
     ports: [],
@@ -36,9 +37,11 @@ export function hostView({ neighbours = {}, addresses = {}, ...parts }: ViewPart
     strays: [],
     residents: [],
     leaving: [],
+    probes: [],
     balancers: [],
     neighbour: (networkId, address) => neighbours[networkId]?.[address],
     addresses: (networkId) => addresses[networkId] ?? [],
+    health: (loadBalancerId) => health[loadBalancerId] ?? {},
     ...parts,
   };
 }
@@ -64,6 +67,7 @@ export function vmPort(name: string, parts: Partial<VmPort> = {}): VmPort {
     vlan: 0,
     mac: macOf(ofport),
     vmId: undefined,
+    isUp: true,
     owner: undefined,
     ...parts,
   };

@@ -21,6 +21,7 @@ The host h1 has the VMs c1 and s1 in the untagged network blue, and r1 in red, V
 | media | 10.0.0.103 | in the switch, return path \`direct\` |
 | turns | 10.0.0.105 | in the switch, \`LEAST_CONNECTIONS\` |
 | some-turns | 10.0.0.106 | in the switch, \`ROUND_ROBIN\`, for allowed CIDRs only |
+| watched | 10.0.0.107 | in the switch, with health monitors; a member is on no host |
 | red-web | 10.0.0.100 | in the switch, in network red |
 
 Of flows that differ in their values only, one is shown, of IPv6 only what is not the same as with IPv4; cookies are left out.
@@ -85,4 +86,4 @@ const maskIds = (text: string): string =>
     .replace(/[0-9a-f:]+ff:fe[0-9a-f:]+/g, 'address of a MAC')
     .replace(/\b(reg\d|ct_mark)=0x[0-9a-f]+/g, '$1=…')
     .replace(/set_field:(0x[0-9a-f]+|\d+)->(reg\d|ct_mark)/g, 'set_field:…->$2')
-    .replace(/\b(zone|group|in_port)([=: ])\d+/g, '$1$2…');
+    .replace(/\b(zone|group|in_port|meter)([=: ])\d+/g, '$1$2…');

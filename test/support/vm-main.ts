@@ -12,9 +12,13 @@ import { digestFrom, digestOf, Servers, write } from './vm-server.ts';
 
 const [ownName = ''] = process.argv.slice(2);
 let health: Commands['health']['input'] = { status: 200 };
+let asked = 0;
 const servers = new Servers({
   name: ownName,
-  health: (client) => (health.clients?.includes(client) === false ? 200 : health.status),
+  health: (client) => {
+    asked++;
+    return health.clients?.includes(client) === false ? 200 : health.status;
+  },
 });
 
 async function text(response: IncomingMessage): Promise<string> {
@@ -184,6 +188,7 @@ async function transfer({ address, port = 80, bytes }: Commands['transfer']['inp
 const handlers: { readonly [K in keyof Commands]: (input: Commands[K]['input']) => Promise<Commands[K]['output']> } = {
   serve: (options) => servers.serve(options),
   cease: ({ port }) => servers.cease(port),
+  asked: async () => asked,
   async health(input) {
     health = input;
   },

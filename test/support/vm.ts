@@ -75,6 +75,8 @@ export interface Commands {
   readonly cease: Command<{ readonly port: number }, void>;
   /** What `/health` answers from now on; to clients with these addresses, or to all. */
   readonly health: Command<{ readonly status: number; readonly clients?: readonly string[] }, void>;
+  /** How often `/health` has been asked for. */
+  readonly asked: Command<undefined, number>;
   /** One request over a connection of its own; fails where there is no answer. */
   readonly request: Command<
     Endpoint & {

@@ -1,6 +1,7 @@
 /** docs/pipeline-tables.md is what a host has. With HOSTLB_WRITE_DOCS=1 it is written. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
+import type { Document } from '../../src/api/document.ts';
 import { plugsIn } from '../../src/explain/bridge-ports.ts';
 import type { Facts } from '../../src/explain/facts.ts';
 import { explainFlows } from '../../src/explain/flows.ts';
@@ -10,6 +11,7 @@ import { holdsLaw } from '../support/law.ts';
 import { PIPELINE_DOCUMENT, pipelineDocument, withoutIds } from '../support/pipeline-document.ts';
 import { requireSystem } from '../support/requirements.ts';
 import { BLUE, balancing, membersAt, VIPS, vmAt } from '../support/site.ts';
+import { until } from '../support/until.ts';
 import { World } from '../support/world.ts';
 
 const members = membersAt([21, 22]);
@@ -33,7 +35,23 @@ const LOAD_BALANCERS = [
   balancing('red-web', members4, {
     ...{ vips: ['10.0.0.100'], network: 'red', listener: { allowed_cidrs: ['10.0.0.0/28'] } },
   }),
+  watched(),
 ];
+
+/** Members are asked on their own host, and one that is on no host. */
+function watched(): Document {
+  const times = { delay: 60, timeout: 5, max_retries: 1 };
+  const members = ['10.0.0.21', '10.0.0.31'].map((address) => ({ address, protocol_port: 80 }));
+  const asked = (protocol: 'TCP' | 'UDP', port: number, type: 'TCP' | 'PING' | 'UDP-CONNECT') => {
+    const pool = { protocol, lb_algorithm: 'SOURCE_IP_PORT' as const, members };
+    return {
+      ...{ name: `watched-${type}`, protocol, protocol_port: port },
+      default_pool: { ...pool, name: `watched-${type}`, healthmonitor: { type, ...times } },
+    };
+  };
+  const listeners = [asked('TCP', 80, 'TCP'), asked('TCP', 81, 'PING'), asked('UDP', 82, 'UDP-CONNECT')];
+  return { load_balancers: [{ name: 'watched', network: 'blue', vips: ['10.0.0.107'], listeners }] };
+}
 
 describe('the document of the tables', function () {
   this.timeout(60_000);
@@ -55,7 +73,12 @@ describe('the document of the tables', function () {
   before(async function () {
     requireSystem(this, ['haproxy']);
     await world.up();
+    await world.addMachine('x', ['10.0.0.31/24']);
     for (const document of LOAD_BALANCERS) await world.apply(document);
+    // The machine beyond the uplinks is asked as soon as it is found.
+    await until(async () => (await world.get<string>('/v1/hosts/h1/flows')).includes('nw_src=10.0.0.31'), {
+      what: 'all members are asked',
+    });
   });
   after(() => world.down());
 

@@ -1,5 +1,6 @@
 /** Octavia's two statuses, computed from what hosts and balancers reported; nothing of it is stored. */
 import type { ControllerView } from '../../controller/view.ts';
+import { healthSeenBy } from '../../model/health.ts';
 import type {
   Balancer,
   HealthMonitor,
@@ -39,12 +40,12 @@ export function healthIn({ model, view }: Pick<Call, 'model' | 'view'>): (loadBa
   const balancers = byLoadBalancer(model.balancers);
   return (loadBalancer) => {
     const own = balancers.get(loadBalancer.id) ?? [];
-    const observations = own.flatMap(({ id }) => model.observations.get(id) ?? []);
+    const seen = own.map((balancer) => healthSeenBy(model, balancer));
     return {
       provisioning: provisioningStatus(loadBalancer, applied),
       served: loadBalancer.adminStateUp && own.some(({ state }) => state === 'ready'),
       broken: loadBalancer.adminStateUp && own.some(({ state }) => state === 'failed'),
-      found: (memberId) => observations.flatMap(({ memberHealth }) => memberHealth[memberId] ?? []),
+      found: (memberId) => seen.flatMap((health) => health[memberId] ?? []),
     };
   };
 }

@@ -1,4 +1,5 @@
-import type { Balancer, Listener, LoadBalancer, Member, Observation, Pool } from '../../model/types.ts';
+import { healthSeenBy } from '../../model/health.ts';
+import type { Balancer, Listener, LoadBalancer, Member, MemberHealth, Observation, Pool } from '../../model/types.ts';
 import { ApiError, shorten } from '../errors.ts';
 import { countersJson, countersOf, sum } from '../octavia/stats.ts';
 import { listAnswer, showAnswer } from '../query.ts';
@@ -29,11 +30,15 @@ function balancerJson(balancer: Balancer, { model, view }: Pick<Call, 'model' | 
     loadbalancer: loadBalancer?.name ?? '',
     host: model.hosts.get(hostId)?.name ?? '',
     ...{ placement, state, since, error, ready_ms: view.readyMs(hostId, loadBalancerId) ?? null },
-    ...observedJson(loadBalancer, model.observations.get(id)),
+    ...observedJson(loadBalancer, model.observations.get(id), healthSeenBy(model, balancer)),
   };
 }
 
-function observedJson(loadBalancer: LoadBalancer | undefined, observation: Observation | undefined) {
+function observedJson(
+  loadBalancer: LoadBalancer | undefined,
+  observation: Observation | undefined,
+  health: Readonly<Record<string, MemberHealth>>,
+) {
   const listeners = loadBalancer?.listeners ?? [];
   const members = loadBalancer === undefined ? [] : membersOf(loadBalancer);
   return {
@@ -44,7 +49,7 @@ function observedJson(loadBalancer: LoadBalancer | undefined, observation: Obser
     })),
     members: members.map(({ pool, member }) => ({
       ...memberReference(pool, member),
-      health: observation?.memberHealth[member.id] ?? null,
+      health: health[member.id] ?? null,
       ...countersJson(countersOf(observation, member.id)),
     })),
   };

@@ -4,7 +4,8 @@ import { requireHost } from '../../model/lookup.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 
 function facts(call: Call): Answer {
-  return { body: factsOf(call.model, requireHost(call.model, param(call, 'name')), call.view.ports()) };
+  const { model, view } = call;
+  return { body: factsOf(model, requireHost(model, param(call, 'name')), view.ports(), view.finding) };
 }
 
 export const explainRoutes: readonly Route[] = [{ method: 'GET', path: '/hosts/:name/facts', answer: facts }];

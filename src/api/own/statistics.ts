@@ -1,6 +1,7 @@
 /** What balancers counted and found, per listener, member and host. */
+import { healthSeenBy } from '../../model/health.ts';
 import { requireLoadBalancer } from '../../model/lookup.ts';
-import type { Model, Observation } from '../../model/types.ts';
+import type { MemberHealth, Model, Observation } from '../../model/types.ts';
 import { countersJson, countersOf, sum } from '../octavia/stats.ts';
 import { healthIn, memberOperating } from '../octavia/status.ts';
 import type { CountersJson, HostCountersJson, StatisticsJson } from '../resources.ts';
@@ -10,13 +11,18 @@ import { listenerReference, memberReference, membersOf } from './balancers.ts';
 interface Seen {
   readonly host: string;
   readonly observation: Observation | undefined;
+  readonly health: Readonly<Record<string, MemberHealth>>;
 }
 
 /** Every balancer of the load balancer, by the name of its host. */
 function seenBy(model: Model, loadBalancerId: string): readonly Seen[] {
   return [...model.balancers.values()]
     .filter((balancer) => balancer.loadBalancerId === loadBalancerId)
-    .map(({ id, hostId }) => ({ host: model.hosts.get(hostId)?.name ?? '', observation: model.observations.get(id) }))
+    .map((balancer) => ({
+      host: model.hosts.get(balancer.hostId)?.name ?? '',
+      observation: model.observations.get(balancer.id),
+      health: healthSeenBy(model, balancer),
+    }))
     .sort((a, b) => (a.host < b.host ? -1 : 1));
 }
 
@@ -54,7 +60,7 @@ function statistics(call: Call): Answer {
         ...memberReference(pool, member),
         operating_status: memberOperating(member, pool, health),
         ...totals,
-        hosts: hosts.map((host, i) => ({ ...host, health: seen[i]!.observation?.memberHealth[member.id] ?? null })),
+        hosts: hosts.map((host, i) => ({ ...host, health: seen[i]!.health[member.id] ?? null })),
       };
     }),
   };

@@ -1,3 +1,4 @@
+import { healthSeenBy } from '../../model/health.ts';
 import type { Model } from '../../model/types.ts';
 import { appliedOn, healthIn, loadBalancerOperating } from '../octavia/status.ts';
 import type { StatusJson } from '../resources.ts';
@@ -56,8 +57,9 @@ function* problemsOf(model: Model): Generator<string, void> {
 /** Members that do not answer, with the hosts that say so. */
 function* lostMembers(model: Model): Generator<string, void> {
   const lost = new Map<string, string[]>();
-  for (const { id, hostId } of model.balancers.values()) {
-    for (const [memberId, health] of Object.entries(model.observations.get(id)?.memberHealth ?? {})) {
+  for (const balancer of model.balancers.values()) {
+    const { hostId } = balancer;
+    for (const [memberId, health] of Object.entries(healthSeenBy(model, balancer))) {
       if (health !== 'ERROR') continue;
       lost.set(memberId, [...(lost.get(memberId) ?? []), model.hosts.get(hostId)?.name ?? hostId]);
     }

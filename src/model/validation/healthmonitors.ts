@@ -4,7 +4,8 @@ import type { HealthMonitorDraft } from '../drafts.ts';
 import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { HealthMonitorPatch, HealthMonitorSpec } from '../specs.ts';
-import type { HealthMonitor, HttpCheck, MonitorType, Placement, Pool } from '../types.ts';
+import { transportOf } from '../transport.ts';
+import type { HealthMonitor, HttpCheck, MonitorType, Placement, Pool, PoolProtocol } from '../types.ts';
 import { MONITOR_TYPES } from '../types.ts';
 import { flag, given, integer, invalidField, oneOf, text } from './fields.ts';
 
@@ -29,14 +30,29 @@ const HTTP_FIELDS = {
 
 type HttpSpec = NonNullable<HealthMonitorSpec['http']>;
 
-/** Checks a new health monitor. Throws ModelError('invalid' | 'unsupported'). */
-export function draftHealthMonitor(placement: Placement, spec: HealthMonitorSpec): HealthMonitorDraft {
+/** What may be asked where there is no TCP connection to be had, as in Octavia. */
+const WITHOUT_CONNECTIONS: readonly MonitorType[] = ['UDP-CONNECT', 'TCP', 'HTTP'];
+
+/** Checks a new health monitor of a pool. Throws ModelError('invalid' | 'unsupported'). */
+export function draftHealthMonitor(
+  { placement, protocol }: { readonly placement: Placement; readonly protocol: PoolProtocol },
+  spec: HealthMonitorSpec,
+): HealthMonitorDraft {
   const type = oneOf('type', spec.type, MONITOR_TYPES);
+  requireFitting(protocol, type);
   requireOption(placement, 'healthmonitor', type);
   const delaySeconds = integer('delay', spec.delaySeconds, SECONDS);
   const timeoutSeconds = integer('timeout', spec.timeoutSeconds, SECONDS);
   const maxRetries = integer('max_retries', spec.maxRetries, RETRIES);
   return merged({ ...HEALTH_MONITOR_DEFAULTS, type, delaySeconds, timeoutSeconds, maxRetries }, spec);
+}
+
+function requireFitting(protocol: PoolProtocol, type: MonitorType): void {
+  const isDatagram = transportOf(protocol) !== 'tcp';
+  const types = isDatagram ? WITHOUT_CONNECTIONS : MONITOR_TYPES.filter((one) => one !== 'UDP-CONNECT');
+  if (types.includes(type)) return;
+  const only = `only a ${types.join(', ')} health monitor is supported`;
+  throw new ModelError('invalid', `Validation failure: The associated pool protocol is ${protocol}, so ${only}.`);
 }
 
 /** Throws ModelError('conflict') when the pool has a health monitor. */

@@ -1,3 +1,4 @@
+import { familyOf } from '../addresses.ts';
 import { requireMembers, requireOption } from '../capabilities.ts';
 import { MEMBER_DEFAULTS } from '../defaults.ts';
 import type { MemberDraft } from '../drafts.ts';
@@ -26,7 +27,7 @@ export function draftMembers(
     };
     const draft = merged(context, { ...MEMBER_DEFAULTS, ...where }, spec);
     requireAddress(draft.address, 'member address');
-    if (draft.monitorAddress !== undefined) requireAddress(draft.monitorAddress, 'monitor address');
+    if (draft.monitorAddress !== undefined) requireMonitorAddress(context, draft.monitorAddress);
     if (taken.has(endpoint(draft))) {
       throw new ModelError(
         'conflict',
@@ -47,7 +48,7 @@ export function endpoint(member: Pick<Member, 'address' | 'protocolPort'>): stri
 export function patchedMember(context: PoolContext, member: Member, patch: MemberPatch): MemberDraft {
   const next = merged(context, member, patch);
   if (next.monitorAddress !== undefined && next.monitorAddress !== member.monitorAddress) {
-    addressCheck(context)(next.monitorAddress, 'monitor address');
+    requireMonitorAddress(context, next.monitorAddress);
   }
   return next;
 }
@@ -72,6 +73,17 @@ function merged({ placement }: PoolContext, base: MemberDraft, patch: MemberPatc
   if (next.monitorAddress !== undefined) requireOption(placement, 'attributes', 'monitor_address');
   if (next.monitorPort !== undefined) requireOption(placement, 'attributes', 'monitor_port');
   return next;
+}
+
+/** The switch asks IPv4 members as the VIP: it has no other address that is sure to be nobody's. */
+function requireMonitorAddress(context: PoolContext, candidate: string): void {
+  addressCheck(context)(candidate, 'monitor address');
+  const { placement, vips } = context;
+  if (placement !== 'switch' || familyOf(candidate) === 6 || vips.some((vip) => familyOf(vip) === 4)) return;
+  throw new ModelError(
+    'invalid',
+    `monitor address ${candidate} needs a load balancer with an IPv4 VIP, as which the switch asks`,
+  );
 }
 
 /** A check that an address is one that a machine of the network may have, and no VIP. */

@@ -23,7 +23,7 @@ export function draftPool(context: PoolContext, spec: PoolSpec): PoolDraft {
   return {
     ...merged(context, { ...POOL_DEFAULTS, protocol, algorithm }, spec),
     members: draftMembers(context, spec.members ?? [], []),
-    healthMonitor: spec.healthMonitor && draftHealthMonitor(placement, spec.healthMonitor),
+    healthMonitor: spec.healthMonitor && draftHealthMonitor({ placement, protocol }, spec.healthMonitor),
   };
 }
 

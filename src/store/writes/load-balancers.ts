@@ -208,7 +208,9 @@ export function createHealthMonitor(poolId: string, spec: HealthMonitorSpec): Wr
     plan: (changes) => {
       const { loadBalancer, pool } = requirePool(changes.model, poolId);
       requireNoHealthMonitor(pool);
-      insertHealthMonitor(changes, draftHealthMonitor(loadBalancer.placement, spec), id);
+      const { placement } = loadBalancer;
+      const { protocol } = pool;
+      insertHealthMonitor(changes, draftHealthMonitor({ placement, protocol }, spec), id);
       return change(changes, { loadBalancerId: loadBalancer.id, id }, [
         update(PoolTable, byUuid(poolId), { health_monitor: id }),
       ]);

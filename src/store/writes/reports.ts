@@ -15,6 +15,7 @@ import {
   type Rows,
   VirtualMachineTable,
 } from '../rows.ts';
+import type { Found } from '../types.ts';
 import { waitForRows } from '../wait-for-rows.ts';
 import type { Draft } from '../writer.ts';
 
@@ -112,6 +113,29 @@ export function setObservation(
     ],
     result: undefined,
   };
+}
+
+/** Only what differs is written. What somebody else has found in the meantime stays. */
+export function setProbed(model: Model, loadBalancerId: string, found: Found): Draft<void> {
+  if (!model.loadBalancers.has(loadBalancerId)) return DONE;
+  const known = model.probed.get(loadBalancerId);
+  const health = newsOf(known?.health, found.health);
+  const hosts = newsOf(known?.hosts, found.hosts);
+  if (health.ids.length + hosts.ids.length === 0) return DONE;
+  const operation = mutate(LoadBalancerTable, byUuid(loadBalancerId), [
+    ['member_health', 'delete', health.ids],
+    ['member_health', 'insert', health.now],
+    ['member_hosts', 'delete', hosts.ids],
+    ['member_hosts', 'insert', hosts.now],
+  ]);
+  return { operations: [operation], result: undefined };
+}
+
+/** The ids of which something else is said than is known, and what is said of those that are not forgotten. */
+function newsOf<T>(known: Readonly<Record<string, T>> | undefined, said: Readonly<Record<string, T | undefined>>) {
+  const news = Object.entries(said).filter(([id, value]) => known?.[id] !== value);
+  const kept = news.filter((entry): entry is [string, T & {}] => entry[1] !== undefined);
+  return { ids: news.map(([id]) => id), now: Object.fromEntries(kept) };
 }
 
 export function setHostStatus(model: Model, hostId: string, status: Partial<HostStatus>): Draft<void> {

@@ -1,0 +1,321 @@
+/**
+ * Keeps asking members for their health, and says when it changes.
+ *
+ *     not known ── first finding ──▶ ONLINE ── failures: max_retries_down ──▶ ERROR
+ *                                       ◀── successes: max_retries ─────────────┘
+ *
+ * A member whose VM is gone, or whose MAC nobody knows, is in ERROR at once; when it is back, the first success counts.
+ * While nobody can ask, it stays as it is. It knows no wire: `send` carries packets, `received` hands in the answers.
+ */
+import type { ProbeAnswer, ProbePacket } from '../host/probe-packets.ts';
+import type { HealthMonitor, MemberHealth } from '../model/types.ts';
+import { createProbe, type Finding, type Probe } from './probe.ts';
+
+/** How a member is reached. */
+export interface ProbeRoute {
+  readonly hostId: string;
+  readonly networkKey: number;
+  /** Of the member's VM; undefined = beyond the uplinks. */
+  readonly ofport: number | undefined;
+  readonly vlan: number;
+  readonly source: string;
+  readonly sourceMac: string;
+  readonly target: string;
+  readonly targetMac: string;
+}
+
+export interface Target {
+  readonly loadBalancerId: string;
+  readonly memberId: string;
+  readonly monitor: HealthMonitor;
+  readonly port: number;
+  /** `gone`: its VM was unplugged; `lost`: nobody answers for its address; undefined: nobody can ask for the moment. */
+  readonly via: ProbeRoute | 'gone' | 'lost' | undefined;
+  /** What the state database says. */
+  readonly known: MemberHealth | undefined;
+}
+
+export interface MonitorInit {
+  /** `introduce`: the member may have to be told where to answer. */
+  readonly send: (route: ProbeRoute, packet: ProbePacket, options: { readonly introduce: boolean }) => void;
+  /** Whether the host is there: what was sent through one that is not proves nothing. */
+  readonly isAlive: (hostId: string) => Promise<boolean>;
+  /** The member is this now; `finding` says why in a few words. Undefined: it has been for long, but is not known as that. */
+  readonly found: (target: Target, health: MemberHealth, finding: Finding | undefined) => void;
+  /** Milliseconds, monotonic. */
+  readonly now?: () => number;
+  readonly random?: () => number;
+}
+
+export interface Monitor {
+  /** Replaces the set of members to ask, by member id. */
+  want(targets: readonly Target[]): void;
+  /** A packet from `source` that a host's switch has handed over. */
+  received(
+    from: { readonly hostId: string; readonly networkKey: number; readonly source: string },
+    answer: ProbeAnswer,
+  ): void;
+  /** What was last found wrong with a member; empty = nothing, or it was not asked yet. */
+  finding(memberId: string): Finding;
+  stop(): void;
+}
+
+/** Own ports: flows/ hands over what is sent to these. Below those of clients, so that no connection has them. */
+const LOCAL_PORTS = { first: 768, count: 256 } as const;
+/** Unanswered packets are sent again, first after so long, then after twice as long, at most so often. */
+const FIRST_RESEND_MS = 100;
+const MOST_SENDS = 6;
+/** Of the delay: members that were asked together are not for long. */
+const JITTER = 0.1;
+/** Questions under way; others wait for their turn. */
+const MOST_RUNNING = 512;
+/** What is due within this time of each other is done together. */
+const TOGETHER_MS = 5;
+
+interface Run {
+  readonly probe: Probe;
+  readonly route: ProbeRoute;
+  readonly socket: string;
+  readonly deadlineMs: number;
+  sends: number;
+  resendMs: number;
+}
+
+interface Entry {
+  target: Target;
+  health: MemberHealth | undefined;
+  /** Findings in a row that speak against `health`. */
+  against: number;
+  /** It was away: the first success is enough. */
+  isBack: boolean;
+  finding: Finding;
+  nextMs: number;
+  run: Run | undefined;
+}
+
+/** A monitor with nobody to ask. */
+export function createMonitor(init: MonitorInit): Monitor {
+  const now = init.now ?? (() => performance.now());
+  const random = init.random ?? Math.random;
+  const entries = new Map<string, Entry>();
+  const sockets = new Map<string, Entry>();
+  let port = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  function settle(entry: Entry, health: MemberHealth, finding: Finding): void {
+    entry.against = 0;
+    entry.finding = finding;
+    if (entry.health === health) return;
+    entry.health = health;
+    init.found(entry.target, health, finding);
+  }
+
+  function judge(entry: Entry, finding: Finding): void {
+    const { maxRetries, maxRetriesDown } = entry.target.monitor;
+    const health = finding === '' ? 'ONLINE' : 'ERROR';
+    entry.finding = finding;
+    const isFirst = entry.health === undefined || (entry.isBack && health === 'ONLINE');
+    entry.isBack = false;
+    entry.against = health === entry.health ? 0 : entry.against + 1;
+    const needed = health === 'ONLINE' ? maxRetries : maxRetriesDown;
+    if (isFirst || entry.against >= needed) settle(entry, health, finding);
+  }
+
+  /** It need not be asked. One that nobody has found yet may just not have answered yet. */
+  function away(entry: Entry, how: keyof typeof AWAY): void {
+    entry.isBack = true;
+    if (how === 'lost' && entry.health === undefined) {
+      entry.nextMs = now() + entry.target.monitor.timeoutSeconds * 1000;
+    } else settle(entry, 'ERROR', AWAY[how]);
+  }
+
+  function abandon(entry: Entry): void {
+    if (entry.run !== undefined) sockets.delete(entry.run.socket);
+    entry.run = undefined;
+  }
+
+  function finish(entry: Entry, finding: Finding): void {
+    abandon(entry);
+    judge(entry, finding);
+  }
+
+  /** A port that no other question to the same member has; undefined = all are in use. */
+  function freeSocket(
+    route: ProbeRoute,
+    target: Target,
+  ): { readonly socket: string; readonly localPort: number } | undefined {
+    for (let tries = 0; tries < LOCAL_PORTS.count; tries++) {
+      port = (port + 1) % LOCAL_PORTS.count;
+      const localPort = LOCAL_PORTS.first + port;
+      const socket = socketOf(
+        { ...route, source: route.target },
+        { kind: kindOf(target.monitor), remote: target.port, localPort },
+      );
+      if (!sockets.has(socket)) return { socket, localPort };
+    }
+    return undefined;
+  }
+
+  function begin(entry: Entry, route: ProbeRoute): void {
+    const { target } = entry;
+    const { delaySeconds, timeoutSeconds } = target.monitor;
+    const free = freeSocket(route, target);
+    const time = now();
+    entry.nextMs = time + delaySeconds * 1000 * (1 + JITTER * (random() - 0.5));
+    if (free === undefined) return;
+    const { socket, localPort } = free;
+    const firstSeq = Math.floor(random() * 2 ** 32);
+    const probe = createProbe({ monitor: target.monitor, port: target.port, localPort, firstSeq });
+    const deadlineMs = time + timeoutSeconds * 1000;
+    entry.run = { probe, route, socket, deadlineMs, sends: 1, resendMs: time + FIRST_RESEND_MS };
+    sockets.set(socket, entry);
+    init.send(route, probe.packet, { introduce: true });
+  }
+
+  function goOn(entry: Entry, run: Run, time: number): void {
+    if (time >= run.deadlineMs) {
+      run.resendMs = Number.POSITIVE_INFINITY;
+      sockets.delete(run.socket);
+      void init.isAlive(run.route.hostId).then((isAlive) => {
+        if (entry.run !== run) return;
+        if (isAlive) finish(entry, run.probe.silence);
+        else abandon(entry);
+        schedule();
+      });
+      return;
+    }
+    run.resendMs = run.sends < MOST_SENDS ? time + FIRST_RESEND_MS * 2 ** run.sends : Number.POSITIVE_INFINITY;
+    run.sends++;
+    init.send(run.route, run.probe.packet, { introduce: true });
+  }
+
+  function tick(): void {
+    const time = now();
+    for (const entry of entries.values()) {
+      const { run, target } = entry;
+      if (run !== undefined) {
+        if (sockets.has(run.socket) && Math.min(run.resendMs, run.deadlineMs) <= time) goOn(entry, run, time);
+      } else if (entry.nextMs <= time && isDue(entry)) {
+        if (target.via === 'lost') settle(entry, 'ERROR', AWAY.lost);
+        else if (sockets.size < MOST_RUNNING) begin(entry, target.via as ProbeRoute);
+      }
+    }
+    schedule();
+  }
+
+  function schedule(): void {
+    clearTimeout(timer);
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const entry of entries.values()) {
+      const { run, nextMs: own } = entry;
+      if (run !== undefined) {
+        if (sockets.has(run.socket)) nextMs = Math.min(nextMs, run.resendMs, run.deadlineMs);
+      } else if (isDue(entry)) nextMs = Math.min(nextMs, own);
+    }
+    const waitMs = Math.max(TOGETHER_MS, nextMs - now());
+    if (nextMs < Number.POSITIVE_INFINITY) timer = setTimeout(tick, Math.min(waitMs, LONGEST_WAIT_MS)).unref();
+  }
+
+  function join(target: Target): Entry {
+    const { known, monitor } = target;
+    // Of members that are known the question is not urgent, and after a restart there are many.
+    const nextMs = known === undefined ? 0 : now() + random() * monitor.delaySeconds * 1000;
+    const entry: Entry = { target, health: known, against: 0, isBack: false, finding: '', nextMs, run: undefined };
+    if (isAway(target.via)) away(entry, target.via);
+    return entry;
+  }
+
+  function follow(entry: Entry, target: Target): void {
+    const before = entry.target;
+    entry.target = target;
+    // Somebody else has written, or what was found has not been written yet.
+    if (entry.health !== undefined && target.known !== entry.health) init.found(target, entry.health, undefined);
+    if (!sameWay(before.via, target.via) || before.monitor !== target.monitor || before.port !== target.port) {
+      abandon(entry);
+      entry.nextMs = 0;
+      if (isAway(target.via)) away(entry, target.via);
+    }
+  }
+
+  return {
+    want(targets) {
+      const ids = new Set<string>();
+      for (const target of targets) {
+        ids.add(target.memberId);
+        const known = entries.get(target.memberId);
+        const entry = known ?? join(target);
+        if (known === undefined) entries.set(target.memberId, entry);
+        else follow(entry, target);
+      }
+      for (const [id, entry] of entries) {
+        if (ids.has(id)) continue;
+        abandon(entry);
+        entries.delete(id);
+      }
+      tick();
+    },
+    received(from, answer) {
+      const entry = sockets.get(socketOf(from, socketIn(answer)));
+      const run = entry?.run;
+      if (entry === undefined || run === undefined) return;
+      const { send, finding } = run.probe.received(answer);
+      if (send !== undefined) init.send(run.route, send, { introduce: false });
+      if (send === run.probe.packet) run.resendMs = now() + FIRST_RESEND_MS * 2 ** (run.sends - 1);
+      if (finding === undefined) return;
+      finish(entry, finding);
+      schedule();
+    },
+    finding: (memberId) => entries.get(memberId)?.finding ?? '',
+    stop() {
+      clearTimeout(timer);
+      entries.clear();
+      sockets.clear();
+    },
+  };
+}
+
+const AWAY = { gone: 'its VM is gone', lost: 'nobody answers for its address' } as const;
+
+const isAway = (via: Target['via']): via is keyof typeof AWAY => via === 'gone' || via === 'lost';
+
+/** Whether time brings something about. */
+const isDue = ({ target: { via }, health }: Entry): boolean =>
+  typeof via === 'object' || (via === 'lost' && health === undefined);
+
+function sameWay(a: Target['via'], b: Target['via']): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object') return a === b;
+  return (Object.keys(a) as (keyof ProbeRoute)[]).every((key) => a[key] === b[key]);
+}
+
+/** Timers take no longer waits. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
+type SocketKind = 'tcp' | 'udp' | 'echo';
+
+interface Socket {
+  readonly kind: SocketKind;
+  readonly remote: number;
+  readonly localPort: number;
+}
+
+const kindOf = ({ type }: HealthMonitor): SocketKind =>
+  type === 'PING' ? 'echo' : type === 'UDP-CONNECT' ? 'udp' : 'tcp';
+
+/** Whose answer this is. */
+function socketIn(answer: ProbeAnswer): Socket {
+  switch (answer.kind) {
+    case 'echo':
+      return { kind: 'echo', remote: 0, localPort: answer.id };
+    case 'refused':
+      return { kind: 'udp', remote: answer.to, localPort: answer.from };
+    default:
+      return { kind: answer.kind, remote: answer.from, localPort: answer.to };
+  }
+}
+
+function socketOf(
+  { hostId, networkKey, source }: { readonly hostId: string; readonly networkKey: number; readonly source: string },
+  { kind, remote, localPort }: Socket,
+): string {
+  return `${hostId} ${networkKey} ${source} ${kind} ${kind === 'echo' ? 0 : remote} ${localPort}`;
+}

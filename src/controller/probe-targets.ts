@@ -1,0 +1,133 @@
+/** Which members are asked for their health, and from where: from the host that their VM is on, else from a host with clients. Pure. */
+import { familyOf } from '../model/addresses.ts';
+import { isMonitored } from '../model/health.ts';
+import type { HealthMonitor, LoadBalancer, Member, Model } from '../model/types.ts';
+import { ipv6FromMac, probeMac, vipMac } from '../model/vip-mac.ts';
+import type { ProbeView } from '../pipeline/view.ts';
+
+/** A VM's port on a host. */
+export interface Place {
+  readonly hostId: string;
+  readonly ofport: number;
+}
+
+/** What a controller knows of its own hosts. */
+export interface Territory {
+  /** Its hosts; those whose ports are known. */
+  readonly hosts: ReadonlyMap<string, { readonly isKnown: boolean }>;
+  /** Network id and MAC → where such VMs are plugged in. */
+  readonly places: ReadonlyMap<string, readonly Place[]>;
+  /** Host and load balancer ids of balancers that are not in the state database yet. */
+  readonly present: Iterable<readonly [hostId: string, loadBalancerId: string]>;
+}
+
+/** A member that this controller answers for. */
+export interface Assignment {
+  readonly loadBalancer: LoadBalancer;
+  readonly member: Member;
+  readonly monitor: HealthMonitor;
+  /** `wait`: nobody can ask for the moment. */
+  readonly state: 'ask' | 'gone' | 'lost' | 'wait';
+  /** Where its VM is; undefined = on none of this controller's hosts. */
+  readonly place: Place | undefined;
+  /** How it is asked; defined in state `ask`. */
+  readonly probe: (ProbeView & { readonly hostId: string; readonly mac: string }) | undefined;
+}
+
+/** The members of load balancers in the switch that have a health monitor and a balancer somewhere. */
+export function assignmentsOf(model: Model, territory: Territory): readonly Assignment[] {
+  const monitored = [...model.loadBalancers.values()].filter(
+    ({ placement, adminStateUp, pools }) => placement === 'switch' && adminStateUp && pools.some(isMonitored),
+  );
+  if (monitored.length === 0) return [];
+  const servers = serversOf(model, territory);
+  return monitored.flatMap((loadBalancer) => {
+    const hosts = servers.get(loadBalancer.id);
+    if (hosts === undefined) return [];
+    return loadBalancer.pools
+      .filter(isMonitored)
+      .flatMap(({ members, healthMonitor }) =>
+        members.flatMap((member) => assign({ model, territory, loadBalancer, hosts }, member, healthMonitor!) ?? []),
+      );
+  });
+}
+
+/** Load balancer → ids of the hosts that have a balancer of it, in the order of their keys. */
+function serversOf(model: Model, { present }: Territory): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, Set<string>>();
+  const add = (loadBalancerId: string, hostId: string) => {
+    const known = found.get(loadBalancerId);
+    if (known === undefined) found.set(loadBalancerId, new Set([hostId]));
+    else known.add(hostId);
+  };
+  for (const { loadBalancerId, hostId } of model.balancers.values()) add(loadBalancerId, hostId);
+  for (const [hostId, loadBalancerId] of present) add(loadBalancerId, hostId);
+  const key = (id: string) => model.hosts.get(id)?.key ?? Number.POSITIVE_INFINITY;
+  return new Map([...found].map(([id, hosts]) => [id, [...hosts].sort((a, b) => key(a) - key(b))]));
+}
+
+interface Context {
+  readonly model: Model;
+  readonly territory: Territory;
+  readonly loadBalancer: LoadBalancer;
+  readonly hosts: readonly string[];
+}
+
+/** Undefined: another controller answers for it. */
+function assign(context: Context, member: Member, monitor: HealthMonitor): Assignment | undefined {
+  const { model, territory, loadBalancer, hosts } = context;
+  const address = member.monitorAddress ?? member.address;
+  const mac = model.neighbours.get(loadBalancer.network.id)?.[address];
+  const claimed = model.probed.get(loadBalancer.id)?.hosts[member.id];
+  const places = (mac && territory.places.get(`${loadBalancer.network.id} ${mac}`)) || [];
+  const place = places.find(({ hostId }) => hostId === claimed) ?? places[0];
+  const is = (state: Assignment['state'], hostId?: string): Assignment => {
+    const seen = { loadBalancer, member, monitor, place };
+    const probe = hostId === undefined ? undefined : probeOf(seen, { hostId, address, mac: mac! });
+    return probe === undefined && state === 'ask' ? { ...seen, state: 'wait', probe } : { ...seen, state, probe };
+  };
+  if (place !== undefined) return is('ask', place.hostId);
+  const claimant = claimed === undefined ? undefined : territory.hosts.get(claimed);
+  if (claimant !== undefined) return is(claimant.isKnown ? 'gone' : 'wait');
+  if (claimed !== undefined && model.hosts.has(claimed)) return undefined;
+  const isConnected = (id: string) => model.hosts.get(id)?.status.state === 'connected';
+  const asking = hosts.find(isConnected) ?? hosts.find((id) => model.hosts.has(id));
+  if (asking === undefined || !territory.hosts.has(asking)) return undefined;
+  return mac === undefined ? is('lost') : is('ask', asking);
+}
+
+/** Undefined where there is no address to ask with. */
+function probeOf(
+  { loadBalancer, member, monitor, place }: Pick<Assignment, 'loadBalancer' | 'member' | 'monitor' | 'place'>,
+  at: { readonly hostId: string; readonly address: string; readonly mac: string },
+): Assignment['probe'] {
+  const kind = monitor.type === 'PING' ? 'ping' : monitor.type === 'UDP-CONNECT' ? 'udp' : 'tcp';
+  const port = kind === 'ping' ? undefined : (member.monitorPort ?? member.protocolPort);
+  const asker = askerOf(loadBalancer, at, place !== undefined);
+  return asker && { network: loadBalancer.network, kind, port, ofport: place?.ofport, ...at, ...asker };
+}
+
+/**
+ * In IPv6 the link-local address of the controller's MAC on the host, which clashes with none. In IPv4 only the VIP is
+ * sure to be in the network and nobody's: with the VIP MAC, as VMs know it, where the frame goes no further than to a
+ * port of the host, else with the controller's own.
+ */
+function askerOf(
+  { id, vips }: LoadBalancer,
+  at: { readonly hostId: string; readonly address: string },
+  isHere: boolean,
+) {
+  const own = probeMac(at.hostId);
+  if (familyOf(at.address) === 6) return { source: ipv6FromMac('fe80::/64', own), sourceMac: own };
+  const source = vips.find((vip) => familyOf(vip) === 4);
+  return source === undefined ? undefined : { source, sourceMac: isHere ? vipMac(id) : own };
+}
+
+/** What tells a question from others of the same host. */
+export function probeKey({ network, kind, address, port, ofport, source }: ProbeView): string {
+  return `${network.key} ${kind} ${address} ${port} ${ofport} ${source}`;
+}
+
+export function sameProbe(a: ProbeView, b: ProbeView): boolean {
+  return probeKey(a) === probeKey(b) && a.sourceMac === b.sourceMac;
+}
