@@ -29,6 +29,8 @@ export interface Target {
   readonly memberId: string;
   readonly monitor: HealthMonitor;
   readonly port: number;
+  /** Where it serves, as of `suspect`. */
+  readonly service: string;
   /** `gone`: its VM was unplugged; `lost`: nobody answers for its address; undefined: nobody can ask for the moment. */
   readonly via: ProbeRoute | 'gone' | 'lost' | undefined;
   /** What the state database says. */
@@ -50,11 +52,13 @@ export interface MonitorInit {
 export interface Monitor {
   /** Replaces the set of members to ask, by member id. */
   want(targets: readonly Target[]): void;
-  /** A packet from `source` that a host's switch has handed over. */
+  /** A packet from `source` that a host's switch has handed over. Answers whether it belongs to a question. */
   received(
     from: { readonly hostId: string; readonly networkKey: number; readonly source: string },
     answer: ProbeAnswer,
-  ): void;
+  ): boolean;
+  /** Clients have seen something wrong with a service: its members are asked at once, but not for every such sign. */
+  suspect(service: string): void;
   /** What was last found wrong with a member; empty = nothing, or it was not asked yet. */
   finding(memberId: string): Finding;
   stop(): void;
@@ -65,6 +69,8 @@ const LOCAL_PORTS = { first: 768, count: 256 } as const;
 /** Unanswered packets are sent again, first after so long, then after twice as long, at most so often. */
 const FIRST_RESEND_MS = 100;
 const MOST_SENDS = 6;
+/** Signs that something is wrong lead to no more than a question in so long. */
+const SUSPICION_MS = 200;
 /** Of the delay: members that were asked together are not for long. */
 const JITTER = 0.1;
 /** Questions under way; others wait for their turn. */
@@ -90,6 +96,8 @@ interface Entry {
   isBack: boolean;
   finding: Finding;
   nextMs: number;
+  /** When it was asked last. */
+  begunMs: number;
   run: Run | undefined;
 }
 
@@ -99,6 +107,8 @@ export function createMonitor(init: MonitorInit): Monitor {
   const random = init.random ?? Math.random;
   const entries = new Map<string, Entry>();
   const sockets = new Map<string, Entry>();
+  /** Members by the service that they are. */
+  let services: ReadonlyMap<string, readonly Entry[]> = new Map();
   let port = 0;
   let timer: NodeJS.Timeout | undefined;
 
@@ -161,6 +171,7 @@ export function createMonitor(init: MonitorInit): Monitor {
     const { delaySeconds, timeoutSeconds } = target.monitor;
     const free = freeSocket(route, target);
     const time = now();
+    entry.begunMs = time;
     entry.nextMs = time + delaySeconds * 1000 * (1 + JITTER * (random() - 0.5));
     if (free === undefined) return;
     const { socket, localPort } = free;
@@ -220,7 +231,16 @@ export function createMonitor(init: MonitorInit): Monitor {
     const { known, monitor } = target;
     // Of members that are known the question is not urgent, and after a restart there are many.
     const nextMs = known === undefined ? 0 : now() + random() * monitor.delaySeconds * 1000;
-    const entry: Entry = { target, health: known, against: 0, isBack: false, finding: '', nextMs, run: undefined };
+    const entry: Entry = {
+      target,
+      health: known,
+      against: 0,
+      isBack: false,
+      finding: '',
+      nextMs,
+      begunMs: Number.NEGATIVE_INFINITY,
+      run: undefined,
+    };
     if (isAway(target.via)) away(entry, target.via);
     return entry;
   }
@@ -252,18 +272,31 @@ export function createMonitor(init: MonitorInit): Monitor {
         abandon(entry);
         entries.delete(id);
       }
+      services = byService(entries.values());
       tick();
     },
     received(from, answer) {
       const entry = sockets.get(socketOf(from, socketIn(answer)));
       const run = entry?.run;
-      if (entry === undefined || run === undefined) return;
+      if (entry === undefined || run === undefined) return false;
       const { send, finding } = run.probe.received(answer);
       if (send !== undefined) init.send(run.route, send, { introduce: false });
       if (send === run.probe.packet) run.resendMs = now() + FIRST_RESEND_MS * 2 ** (run.sends - 1);
-      if (finding === undefined) return;
-      finish(entry, finding);
-      schedule();
+      if (finding !== undefined) {
+        finish(entry, finding);
+        schedule();
+      }
+      return true;
+    },
+    suspect(service) {
+      const time = now();
+      let isUrgent = false;
+      for (const entry of services.get(service) ?? []) {
+        if (entry.run !== undefined || !isDue(entry) || time < entry.begunMs + SUSPICION_MS) continue;
+        entry.nextMs = time;
+        isUrgent = true;
+      }
+      if (isUrgent) tick();
     },
     finding: (memberId) => entries.get(memberId)?.finding ?? '',
     stop() {
@@ -285,6 +318,17 @@ const isDue = ({ target: { via }, health }: Entry): boolean =>
 function sameWay(a: Target['via'], b: Target['via']): boolean {
   if (typeof a !== 'object' || typeof b !== 'object') return a === b;
   return (Object.keys(a) as (keyof ProbeRoute)[]).every((key) => a[key] === b[key]);
+}
+
+function byService(entries: Iterable<Entry>): ReadonlyMap<string, readonly Entry[]> {
+  const services = new Map<string, Entry[]>();
+  for (const entry of entries) {
+    const { service } = entry.target;
+    const known = services.get(service);
+    if (known === undefined) services.set(service, [entry]);
+    else known.push(entry);
+  }
+  return services;
 }
 
 /** Timers take no longer waits. */

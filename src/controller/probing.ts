@@ -8,7 +8,7 @@
  * What the switches do follows from what the state database says, on all hosts alike, and after a restart as before.
  */
 import type { Logger } from 'pino';
-import type { ProbeAnswer } from '../host/probe-packets.ts';
+import { type ProbeAnswer, TCP_FLAG } from '../host/probe-packets.ts';
 import { isMonitored } from '../model/health.ts';
 import type { MemberHealth, Model } from '../model/types.ts';
 import type { ProbeView } from '../pipeline/view.ts';
@@ -61,9 +61,11 @@ export class Probing {
     return probesThrough(hostId, this.#assignments());
   }
 
-  /** A member has answered through a host. */
+  /** A member has answered through a host, or reset a client's connection there. */
   answered(hostId: string, from: { readonly networkKey: number; readonly source: string }, answer: ProbeAnswer): void {
-    this.#monitor.received({ hostId, ...from }, answer);
+    if (this.#monitor.received({ hostId, ...from }, answer)) return;
+    if (answer.kind === 'tcp' && (answer.flags & TCP_FLAG.rst) !== 0)
+      this.#monitor.suspect(serviceOf(from.networkKey, from.source, answer.from));
   }
 
   /** What was last found wrong with a member; empty = nothing, or it was not asked yet. */
@@ -96,7 +98,8 @@ export class Probing {
 
   #target({ loadBalancer, member, monitor, state, probe }: Assignment, ready: Ready): Target {
     const known = this.#model.probed.get(loadBalancer.id)?.health[member.id];
-    const target = { loadBalancerId: loadBalancer.id, memberId: member.id, monitor, known };
+    const service = serviceOf(loadBalancer.network.key, member.address, member.protocolPort);
+    const target = { loadBalancerId: loadBalancer.id, memberId: member.id, monitor, known, service };
     const port = probe?.port ?? 0;
     if (state === 'gone' || state === 'lost') return { ...target, port, via: state };
     if (probe === undefined || !ready.get(probe.hostId)?.has(probeKey(probe)))
@@ -161,6 +164,10 @@ export class Probing {
       });
     }
   }
+}
+
+function serviceOf(networkKey: number, address: string, port: number): string {
+  return `${networkKey} ${address} ${port}`;
 }
 
 /** Host → the questions for which its switch has what it takes. */

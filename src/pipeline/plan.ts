@@ -22,6 +22,7 @@ import {
   uplinkContribution,
 } from './objects.ts';
 import {
+  alertContribution,
   probeContribution,
   probedAsContribution,
   probedNetworkContribution,
@@ -139,7 +140,7 @@ interface Neighbourhood {
 
 function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isLocal }: Neighbourhood): Plan {
   const { loadBalancer, ownerKey, plug, state } = balancer;
-  const { network } = loadBalancer;
+  const { network, placement } = loadBalancer;
   const mac = (address: string) => view.neighbour(network.id, address);
   const addresses = plug === undefined ? [] : view.addresses(network.id);
   const macs = memberAddresses(loadBalancer).map(mac);
@@ -170,6 +171,9 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isLoc
           if (!tracked) continue;
           const { address, protocolPort: port } = member;
           addService(objects, network, { address, port, transport: transportOf(listener.protocol) });
+        }
+        if (tracked && placement === 'switch' && isMonitored(listener.defaultPool)) {
+          addAlerts(objects, view.hostId, { network, listener });
         }
       }
       return objects.values();
@@ -245,7 +249,7 @@ function planProbes({ hostId, probes }: HostView): Iterable<Planned> {
   for (const probe of probes) {
     const { network, kind, address, port, ofport, source, sourceMac } = probe;
     const place = `${network.key} ${ofport ?? 'far'}`;
-    if (ofport === undefined) add(`probed ${place}`, [], () => probedNetworkContribution(hostId, network));
+    if (ofport === undefined) addProbedNetwork(objects, network, hostId);
     else add(`probed port ${ofport}`, [], () => probedPortContribution(hostId, ofport));
     if (ofport !== undefined && familyOf(source) === 4) {
       add(`probed as ${place} ${source}`, [sourceMac], () => probedAsContribution(probe));
@@ -255,6 +259,27 @@ function planProbes({ hostId, probes }: HostView): Iterable<Planned> {
     if (kind === 'udp') add(`probe ${pair} refused`, [sourceMac], () => refusalContribution(probe));
   }
   return objects.values();
+}
+
+/** Resets of members that are asked for their health are heard of. */
+function addAlerts(
+  objects: Map<string, Planned>,
+  hostId: string,
+  of: { readonly network: Network; readonly listener: LiveListener },
+): void {
+  const { network, listener } = of;
+  const transport = transportOf(listener.protocol);
+  if (transport !== 'tcp') return;
+  for (const { address, protocolPort: port } of listener.defaultPool.members) {
+    const id = `alert ${network.key} ${address} ${port}`;
+    objects.set(id, { id, dependencies: [], compute: () => alertContribution(network, { address, port, transport }) });
+    addProbedNetwork(objects, network, hostId);
+  }
+}
+
+function addProbedNetwork(objects: Map<string, Planned>, network: Network, hostId: string): void {
+  const id = `probed network ${network.key}`;
+  objects.set(id, { id, dependencies: [], compute: () => probedNetworkContribution(hostId, network) });
 }
 
 /** Load balancers are looked at far more often than they change. */

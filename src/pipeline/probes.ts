@@ -2,7 +2,7 @@
 import { type Family, familyOf } from '../model/addresses.ts';
 import type { Network } from '../model/types.ts';
 import { probeMac } from '../model/vip-mac.ts';
-import { type Contribution, contribution, rateMeter, unitOf } from './contribution.ts';
+import { type Contribution, contribution, rateMeter, type Service, unitOf } from './contribution.ts';
 import { networkMeter, portMeter } from './ids.ts';
 import type { Variables } from './templates.ts';
 import type { ProbeView } from './view.ts';
@@ -22,7 +22,7 @@ export function probedPortContribution(hostId: string, ofport: number): Contribu
   );
 }
 
-/** A network in which members beyond the uplinks are asked. */
+/** A network in which members beyond the uplinks are asked, or resets are heard of. */
 export function probedNetworkContribution(hostId: string, { key }: Network): Contribution {
   const variables = { network: key, probe_mac: probeMac(hostId) };
   return contribution(
@@ -32,6 +32,13 @@ export function probedNetworkContribution(hostId: string, { key }: Network): Con
     [],
     [rateMeter(networkMeter(key), ANSWERS_PER_SECOND)],
   );
+}
+
+/** A service whose members are asked: a reset from it is a reason to ask at once. */
+export function alertContribution({ key }: Network, { address, port }: Service): Contribution {
+  return contribution('probe', key, [
+    [`alert${familyOf(address)}`, { network: key, address, port, meter: networkMeter(key) }],
+  ]);
 }
 
 /** A VIP that members behind a port are asked as: so that they find it. */

@@ -37,7 +37,7 @@ describe('the health of members', () => {
   });
 
   const target = (parts: Partial<Target> = {}): Target => ({
-    ...{ loadBalancerId: 'lb', memberId: 'm1', monitor: PING, port: 0, via: ROUTE, known: undefined },
+    ...{ loadBalancerId: 'lb', memberId: 'm1', monitor: PING, port: 0, service: 's', via: ROUTE, known: undefined },
     ...parts,
   });
   const known = (health: MemberHealth | undefined, parts: Partial<Target> = {}) => target({ known: health, ...parts });
@@ -237,6 +237,19 @@ describe('the health of members', () => {
     await pass(60_000);
     expect([sent, found]).to.deep.equal([[], []]);
     expect(monitor.finding('m1')).to.equal('');
+  });
+
+  it('is asked for at once when something seems to be wrong, but not for every sign of that', async () => {
+    monitor.want([known('ONLINE', { service: 'web' }), known('ONLINE', { memberId: 'm2', service: 'other' })]);
+    monitor.suspect('web');
+    monitor.suspect('web');
+    expect(answer()).to.equal(1);
+    monitor.suspect('web');
+    expect(sent).to.have.length(0);
+    await pass(200);
+    monitor.suspect('web');
+    expect(answer()).to.equal(1);
+    expect(found).to.deep.equal([]);
   });
 
   it('says what was wrong last', async () => {

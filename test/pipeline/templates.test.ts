@@ -17,7 +17,7 @@ import { COOKIE, COOKIE_KINDS, cookieOf, isOurGroup, readCookie } from '../../sr
 import { OWN_TABLES, TABLES } from '../../src/pipeline/tables.ts';
 import type { BalancerView } from '../../src/pipeline/view.ts';
 import { packaged } from '../../src/util/paths.ts';
-import { blue, member, red } from '../model/fixtures.ts';
+import { blue, healthMonitor, member, red } from '../model/fixtures.ts';
 import { balancerView, balancing, hostView, macOf, portView } from '../support/model.ts';
 import { anyView } from './worlds.ts';
 
@@ -68,6 +68,12 @@ const datagrams = DATAGRAMS.flatMap((protocol, i) =>
     return [one(number), restricted(one(number + 1))];
   }),
 );
+/** Its members are asked for their health. */
+function monitored(of: LoadBalancer): LoadBalancer {
+  const pools = of.pools.map((one) => ({ ...one, healthMonitor: healthMonitor('TCP') }));
+  return { ...of, pools, listeners: of.listeners.map((one) => ({ ...one, defaultPool: pools[0] })) };
+}
+
 const resident = (loadBalancer: LoadBalancer) =>
   loadBalancer.pools[0]!.members.map((member) => ({ loadBalancer, member, mac: macOf(1), ofport: 1 }));
 
@@ -86,7 +92,7 @@ const everything = hostView({
   strays: [39],
   residents: [direct, ...datagrams.filter(({ returnPath }) => returnPath === 'direct')].flatMap(resident),
   balancers: [
-    balancerView(balancing('in', members(), { vips })),
+    balancerView(monitored(balancing('in', members(), { vips }))),
     balancerView(direct),
     ...[...datagrams, ...askedDatagrams].map((one) => balancerView(one)),
     balancerView(asking('turns', 111, 'ROUND_ROBIN')),

@@ -97,8 +97,19 @@ describe('bad input', function () {
   it('refuses what a placement cannot do, and says which one can', async () => {
     const create = ['lb', 'create', '--name', 'third', '--network', 'blue', ...vip('10.0.0.103', 'fd00::103')];
     expect((await world.cli(...create, '--placement', 'switch')).code).to.equal(0);
-    const said = await refused('pool', 'create', '--lb', 'third', '--name', 'p', '--algorithm', 'ROUND_ROBIN');
-    expect(said).to.include('ROUND_ROBIN').and.include('namespace');
+    const said = await refused(
+      'pool',
+      'create',
+      '--lb',
+      'third',
+      '--name',
+      'p',
+      '--algorithm',
+      'SOURCE_IP',
+      '--protocol',
+      'PROXY',
+    );
+    expect(said).to.include('PROXY').and.include('namespace');
     await world.remove('third');
   });
 

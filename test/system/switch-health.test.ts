@@ -33,7 +33,7 @@ describe('health monitors in the switch', function () {
   this.timeout(60_000);
   const world = new World({
     part: 'sh',
-    controller: ['--linger', '0.5'],
+    controller: ['--linger', '0.5', '--drain', '0'],
     topology: {
       hosts: [{ name: 'h1' }, { name: 'h2' }],
       networks: [BLUE],
@@ -121,6 +121,20 @@ describe('health monitors in the switch', function () {
     await world.serve(['s1']);
     await becomes({ s1: 'ONLINE' });
     await only(ALL);
+  });
+
+  it('a member that refuses clients is asked at once, whatever the delay', async () => {
+    await apply(all, { ...TIMES, type: 'TCP', delay: 600 });
+    await becomes({ s1: 'ONLINE', s2: 'ONLINE', s3: 'ONLINE' });
+    await world.vm('c1').run('load', { endpoints: VIPS.map((address) => ({ address })), perSecond: 40 });
+    await world.vm('s1').run('cease', { port: 80 });
+    await becomes({ s1: 'ERROR', s2: 'ONLINE', s3: 'ONLINE' });
+    const { failures } = await world.vm('c1').run('unload');
+    expect(failures).to.have.length.above(0);
+    await only(['s2', 's3']);
+    await apply(all, { ...TIMES, type: 'TCP' });
+    await world.serve(['s1']);
+    await becomes({ s1: 'ONLINE' });
   });
 
   it('a VM that is unplugged or stopped is down at once, not after the next question', async () => {
@@ -221,6 +235,9 @@ describe('health monitors in the switch', function () {
     await apply(all, HTTP);
     await world.vm('s2').run('health', { status: 500 });
     await becomes({ s1: 'ONLINE', s2: 'ERROR', s3: 'ONLINE' });
+    // What drains of former members would not be known to the next controller.
+    const isDrained = async () => !(await world.flows('h1')).some((flow) => flow.includes('10.0.0.31'));
+    await until(isDrained, { what: 'nothing of a former member is left' });
     await holdsLaw(world);
     const flows = await world.flows('h1');
     await world.vm('c1').run('load', { endpoints: VIPS.map((address) => ({ address })), perSecond: 40 });
