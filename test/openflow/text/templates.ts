@@ -19,6 +19,7 @@ const V6: Variables = { vip: 'fd00::100', address: 'fd00::21', source: 'fd00::24
 function sample(variable: string, { unit, line }: FlowTemplate): string | number {
   const address = (/6(\/\w+)?$/.test(unit) ? V6 : V4)[variable];
   if (address !== undefined) return address;
+  if (variable === 'meter') return 1;
   if (/(^|_)mac$/.test(variable)) return `02:00:00:00:${line.toString(16).padStart(2, '0')}:01`;
   return 1 + line;
 }
