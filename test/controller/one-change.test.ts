@@ -51,7 +51,8 @@ describe('one change among 1,000 load balancers of 10 members', function () {
     await two!.plug({ ...vm, name: 'vm2', ofport: 2, mac: '52:54:00:00:00:02', owner: ownerOf(1) });
     await idle!.plug({ ...vm, owner: 'nobody' });
     for (const host of hosts) await fleet.keep(host);
-    await fleet.applied(180_000);
+    // Only then is nothing left to be computed.
+    await fleet.settled(180_000);
   });
   after(() => fleet?.stop());
 

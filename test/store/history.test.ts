@@ -144,6 +144,30 @@ function monitor(store: Store, pick: number): string {
   );
 }
 
+/** Every action once, in an order in which each succeeds: what is made is changed, then deleted from the inside out. */
+const EVERY_ACTION = (() => {
+  const inside = [
+    'Member',
+    'HealthMonitor',
+    'Pool',
+    'Listener',
+    'LoadBalancer',
+    'VirtualMachine',
+    'Flavor',
+    'FlavorProfile',
+  ];
+  const order = [
+    ...[/^(put|create)/, /^setBalancers/, /^(?!delete|release)/, /^release/],
+    ...inside.map((kind) => new RegExp(`^delete${kind}$`)),
+    /^delete/,
+  ];
+  const rank = (action: string) => order.findIndex((kind) => kind.test(action));
+  const actions = (Object.keys(ACTIONS) as Step[0][]).sort((a, b) => rank(a) - rank(b));
+  // The balancers of both load balancers; the listener of the one outside the switch.
+  const numbers: Partial<Record<Step[0], [number, number]>> = { setBalancers: [0, 3], updateListener: [2, 0] };
+  return actions.map((action): Step => [action, ...(numbers[action] ?? [0, 0])] as const);
+})();
+
 /** Some of three objects, with small numbers so that some do not change. */
 function observation(value: number): Observation {
   const ids = [1, 2, 3].filter((n) => (value >> n) & 1).map((n) => `00000000-0000-4000-8000-00000000000${n}`);
@@ -214,7 +238,7 @@ describe('any history', () => {
         if (problems.length > 0) throw problems[0];
         await expectSameAsScratch(store, server);
       }),
-      { numRuns: 15, endOnFailure: true },
+      { numRuns: 15, endOnFailure: true, examples: [[EVERY_ACTION]] },
     );
     expect([...done.keys()], 'every action succeeded at least once').to.have.members(Object.keys(ACTIONS));
   });

@@ -72,7 +72,10 @@ function isTwin({ flow }: FlowLine, all: readonly FlowLine[]): boolean {
   return count(unit) === count(unit.replace(IPV6, '4'));
 }
 
-/** What of the document is the same in every lab: ids, MACs that follow from them, and numbers of ports are not. Order within a table neither. */
+/**
+ * What of the document is the same in every lab: ids, MACs that follow from them, numbers of ports, and addresses that
+ * hosts take from the balancer range are not. Order within a table neither.
+ */
 export function withoutIds(document: string): string {
   return maskIds(document)
     .split('```')
@@ -84,6 +87,7 @@ const maskIds = (text: string): string =>
   text
     .replace(/\b([0-9a-f]{2})(:[0-9a-f]{2}){5}\b/g, '$1:…')
     .replace(/[0-9a-f:]+ff:fe[0-9a-f:]+/g, 'address of a MAC')
+    .replace(/\b10\.0\.0\.24\d\b/g, "the host's own")
     .replace(/\b(reg\d|ct_mark)=0x[0-9a-f]+/g, '$1=…')
     .replace(/set_field:(0x[0-9a-f]+|\d+)->(reg\d|ct_mark)/g, 'set_field:…->$2')
     .replace(/\b(zone|group|in_port|meter)([=: ])\d+/g, '$1$2…');
