@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { killAll } from '../support/kill.ts';
 import { holdsLaw } from '../support/law.ts';
 import { requireSystem } from '../support/requirements.ts';
 import { BLUE, balancing, membersAt, VIP4, VIPS, vmAt } from '../support/site.ts';
@@ -156,7 +157,7 @@ describe('faults under traffic', function () {
   it('HAProxy that is killed is back at once; the other host and the other placement notice nothing', async () => {
     const { processes } = await tracesOf(world, 'h1');
     const results = await under([...SWITCH, ...NAMESPACE], async () => {
-      for (const pid of processes) process.kill(pid, 'SIGKILL');
+      killAll(processes);
       await until(async () => (await tracesOf(world, 'h1')).processes.some((pid) => !processes.includes(pid)), {
         what: 'HAProxy runs again',
       });

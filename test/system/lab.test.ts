@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { createLab, DEFAULT_TOPOLOGY, type Lab, parseTopology, readTopology } from '../../src/lab/index.ts';
 import { pidsUsing } from '../../src/lab/process.ts';
 import { namespaces } from '../../src/lab/wiring.ts';
+import { killAll } from '../support/kill.ts';
 import { failure, fetched, labName, reaches, remains } from '../support/lab.ts';
 import { requireSystem } from '../support/requirements.ts';
 
@@ -240,7 +241,7 @@ describe('lab on Open vSwitch', function () {
     const plugged = `${NAME}-extra`;
     const extra = [`netns add ${plugged}`, `link add extra netns ${NAME}-h1 type veth peer name eth0 netns ${plugged}`];
     for (const line of extra) await promisify(execFile)('ip', line.split(' '));
-    for (const pid of pidsUsing(lab.paths.dir)) process.kill(pid, 'SIGKILL');
+    killAll(pidsUsing(lab.paths.dir));
     expect(await lab.down()).to.equal(true);
     expect(await remains(lab)).to.deep.equal([]);
     expect(await lab.down()).to.equal(false);

@@ -1,5 +1,6 @@
 /** Placement namespace: HAProxy in a namespace of each host, plugged into its switch by the agent. */
 import { expect } from 'chai';
+import { killAll } from '../support/kill.ts';
 import { holdsLaw } from '../support/law.ts';
 import { requireSystem } from '../support/requirements.ts';
 import { addressesOf, BLUE, balancing, membersAt, VIP4, VIP6, VIPS, vmAt } from '../support/site.ts';
@@ -135,7 +136,7 @@ describe('placement namespace', function () {
   it('has HAProxy back within a second when it is killed', async () => {
     const before = await tracesOf(world, 'h1');
     await world.vm('c1').run('load', LOAD);
-    for (const pid of before.processes) process.kill(pid, 'SIGKILL');
+    killAll(before.processes);
     const killedMs = performance.now();
     const answer = await until(
       async () => {

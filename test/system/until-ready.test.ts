@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { killAll } from '../support/kill.ts';
 import { holdsLaw } from '../support/law.ts';
 import { requireSystem } from '../support/requirements.ts';
 import { addressesOf, BLUE, balancing, membersAt, VIP4, VIPS, vmAt } from '../support/site.ts';
@@ -166,7 +167,7 @@ describe('until a balancer is ready', function () {
       const dying = await world.vm('c1').run('open', { address: VIP4, count: 2 });
       await world.vm('c1').run('ask', { first: dying, count: 2 });
       await agentGone();
-      for (const pid of (await tracesOf(world, 'h1')).processes) process.kill(pid, 'SIGKILL');
+      killAll((await tracesOf(world, 'h1')).processes);
       await fail('web');
       await goesThrough('switch');
       for (const answer of await world.vm('c1').run('ask', { first: dying, count: 2 })) {
