@@ -2,11 +2,12 @@
  * Connections of members that are no members any more. TCP and SCTP go on until a deadline, so that requests under way are
  * answered; of UDP nobody could tell what is under way, and a client that keeps its port would ask a dead member forever.
  *
- *     a member goes ──▶ udp: forgotten as soon as the switch has the change
+ *     a member goes ──▶ udp: forgotten as soon as the switch has the change; also when it cannot serve and others can
  *                  └──▶ tcp, sctp: kept, and forgotten at the deadline, unless it is back by then
  */
-import { type Binding, bindingsOf } from '../pipeline/bindings.ts';
-import type { BalancerView } from '../pipeline/view.ts';
+import { type Binding, bindingsOf, servingOf } from '../pipeline/bindings.ts';
+import { memberSurroundings, vmsOf } from '../pipeline/plan.ts';
+import type { BalancerView, HostView } from '../pipeline/view.ts';
 
 export interface DrainerInit {
   readonly drainMs: number;
@@ -20,12 +21,18 @@ export interface DrainerInit {
 
 /** For one host. */
 export interface Drainer {
-  /** The balancers that the host is to have. Answers whose connections go on although these no longer have them. */
-  update(balancers: readonly BalancerView[]): readonly Binding[];
+  /** What the host is to be like. Answers whose connections go on although its balancers no longer have them. */
+  update(view: Omit<HostView, 'leaving'>): readonly Binding[];
   /** The switch has what was said last. */
   confirmed(): void;
   /** Forgets the deadlines. */
   stop(): void;
+}
+
+interface Known {
+  readonly of: BalancerView;
+  readonly serving: string;
+  readonly bindings: ReadonlyMap<string, Binding>;
 }
 
 interface Leaving {
@@ -44,7 +51,7 @@ const REVALIDATED_MS = 1_000;
 
 export function createDrainer({ drainMs, forget, onDue, now = () => performance.now() }: DrainerInit): Drainer {
   /** Load balancers are looked at far more often than they change. */
-  let known = new Map<string, { readonly of: BalancerView; readonly bindings: ReadonlyMap<string, Binding> }>();
+  let known = new Map<string, Known>();
   const leaving = new Map<string, Leaving>();
   let timer: NodeJS.Timeout | undefined;
 
@@ -76,15 +83,18 @@ export function createDrainer({ drainMs, forget, onDue, now = () => performance.
   }
 
   return {
-    update(balancers) {
+    update(view) {
       const next: typeof known = new Map();
       const gone = known;
-      for (const of of balancers) {
+      const isHoused = vmsOf(view);
+      for (const of of view.balancers) {
         const { id } = of.loadBalancer;
         const old = gone.get(id);
         gone.delete(id);
-        const isSame = old !== undefined && looksAlike(old.of, of);
-        next.set(id, isSame ? old : { of, bindings: bindingsOf(of) });
+        const surroundings = memberSurroundings(view, of.loadBalancer, isHoused);
+        const serving = servingOf(of, surroundings);
+        const isSame = old !== undefined && old.serving === serving && looksAlike(old.of, of);
+        next.set(id, isSame ? old : { of, serving, bindings: bindingsOf(of, surroundings) });
         if (!isSame) follow(old?.bindings ?? new Map(), next.get(id)!.bindings);
       }
       for (const { bindings } of gone.values()) follow(bindings, new Map());

@@ -15,8 +15,8 @@ export interface HostViewInit {
   /** Load balancers that have their balancer on the host. */
   readonly present: readonly LoadBalancer[];
   readonly probes: readonly ProbeView[];
-  /** Whose connections go on although these balancers no longer have them. */
-  readonly leaving: (balancers: readonly BalancerView[]) => readonly Binding[];
+  /** Whose connections go on although the balancers of this view no longer have them. */
+  readonly leaving: (view: Omit<HostView, 'leaving'>) => readonly Binding[];
 }
 
 export function hostView(model: Model, init: HostViewInit): HostView {
@@ -32,7 +32,7 @@ export function hostView(model: Model, init: HostViewInit): HostView {
     return { loadBalancer, ownerKey: ownerKey(model, owner), ...placed };
   });
   const served = portViews(model, ports);
-  return {
+  const view = {
     hostId,
     ports: served,
     uplinks: inventory.uplinks,
@@ -40,14 +40,14 @@ export function hostView(model: Model, init: HostViewInit): HostView {
     balancers,
     probes,
     residents: residentsOf(model, served),
-    leaving: leaving(balancers),
-    neighbour: (networkId, address) => model.neighbours.get(networkId)?.[address],
-    health: (loadBalancerId) => model.probed.get(loadBalancerId)?.health ?? {},
-    addresses: (networkId) => {
+    neighbour: (networkId: string, address: string) => model.neighbours.get(networkId)?.[address],
+    health: (loadBalancerId: string) => model.probed.get(loadBalancerId)?.health ?? {},
+    addresses: (networkId: string) => {
       const network = model.networks.get(networkId);
       return network === undefined ? [] : ownAddresses(own, hostId, network);
     },
   };
+  return { ...view, leaving: leaving(view) };
 }
 
 const IN_SWITCH = { plug: undefined, state: 'ready' } as const;

@@ -187,7 +187,7 @@ export class ManagedHost {
     const loadBalancers = this.#lifecycle.update(model, this.#ports);
     const view = hostView(model, {
       ...{ hostId: this.id, inventory, ports: this.#ports, present: loadBalancers, probes: this.#probes },
-      leaving: (balancers) => this.#drainer.update(balancers),
+      leaving: (view) => this.#drainer.update(view),
     });
     this.#leaving = view.leaving;
     this.#watchReadiness(model, view.balancers);

@@ -4,7 +4,7 @@ import type { Algorithm, Member } from '../model/types.ts';
 import type { Flow } from '../openflow/index.ts';
 import { shareOf, usable } from './balancer.ts';
 import { cookieOf, poolGroup } from './ids.ts';
-import { illMembers, vmsOf } from './plan.ts';
+import { memberSurroundings, vmsOf } from './plan.ts';
 import { instantiate, type Variables } from './templates.ts';
 import type { BalancerView, HostView } from './view.ts';
 import { type LiveListener, liveListeners, wayOf } from './ways.ts';
@@ -28,14 +28,8 @@ export function choicesOf(view: HostView): ReadonlyMap<number, Choice> {
   const choices = new Map<number, Choice>();
   const isHoused = vmsOf(view);
   for (const balancer of view.balancers) {
-    const { network, vips } = balancer.loadBalancer;
-    const mac = (address: string) => view.neighbour(network.id, address);
-    const ill = illMembers(view, balancer.loadBalancer);
-    const surroundings = {
-      isReachable: (address: string) => mac(address) !== undefined,
-      isLocal: (address: string) => isHoused(network.id, mac(address) ?? ''),
-      isWell: (member: Member) => !ill.has(member),
-    };
+    const { vips } = balancer.loadBalancer;
+    const surroundings = memberSurroundings(view, balancer.loadBalancer, isHoused);
     for (const { defaultPool: pool } of asked(balancer)) {
       for (const family of new Set(vips.map(familyOf))) {
         const members = usable(pool, family, surroundings).map((member) => ({

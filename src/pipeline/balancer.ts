@@ -27,17 +27,21 @@ import {
   wayOf,
 } from './ways.ts';
 
-/** What of the host a balancer's flows depend on. */
-export interface Surroundings {
-  readonly hostId: string;
-  /** The host's own addresses toward members. */
-  readonly addresses: readonly string[];
+/** What of the host it depends on who serves. */
+export interface MemberSurroundings {
   /** Whether the address of a member leads anywhere. */
   isReachable(address: string): boolean;
   /** Whether it is that of a VM of this host. */
   isLocal(address: string): boolean;
   /** Whether the member has been found well, if it is asked at all. */
   isWell(member: Member): boolean;
+}
+
+/** What of the host a balancer's flows depend on. */
+export interface Surroundings extends MemberSurroundings {
+  readonly hostId: string;
+  /** The host's own addresses toward members. */
+  readonly addresses: readonly string[];
 }
 
 /** Flows and groups of a balancer: in the switch, or the way to its sandbox and what that sends; or both. */
@@ -202,16 +206,17 @@ export function shareOf(
  * Members whose MAC is unknown, for they could not be reached, and those that are not well get no slots. Backups get
  * some only where there is nobody else.
  */
-export function usable(
-  pool: Pool,
-  family: Family,
-  { isReachable, isLocal, isWell }: Pick<Surroundings, 'isReachable' | 'isLocal' | 'isWell'>,
-): readonly Member[] {
+export function usable(pool: Pool, family: Family, surroundings: MemberSurroundings): readonly Member[] {
   if (!pool.adminStateUp) return [];
-  const near = membersOf(pool, family).filter((m) => pool.locality !== 'only' || isLocal(m.address));
-  const able = near.filter((m) => m.adminStateUp && m.weight > 0 && isReachable(m.address) && isWell(m));
+  const near = membersOf(pool, family).filter((m) => pool.locality !== 'only' || surroundings.isLocal(m.address));
+  const able = near.filter((m) => m.adminStateUp && m.weight > 0 && canServe(m, surroundings));
   const first = able.filter(({ backup }) => !backup);
   return first.length > 0 ? first : able;
+}
+
+/** Whether what is sent to it is answered, as far as is known. */
+export function canServe(member: Member, { isReachable, isWell }: MemberSurroundings): boolean {
+  return isReachable(member.address) && isWell(member);
 }
 
 /**

@@ -1,10 +1,11 @@
 /** To which members the switch may have begun connections: what conntrack remembers by them. Pure. */
-import { familyOf } from '../model/addresses.ts';
+import { type Family, familyOf } from '../model/addresses.ts';
 import { transportOf } from '../model/transport.ts';
-import type { Network } from '../model/types.ts';
+import type { Member, Network } from '../model/types.ts';
+import { canServe, type MemberSurroundings, usable } from './balancer.ts';
 import type { Service } from './contribution.ts';
 import type { BalancerView } from './view.ts';
-import { isTracked, liveListeners, wayOf } from './ways.ts';
+import { isTracked, type LiveListener, liveListeners, wayOf } from './ways.ts';
 
 /** A VIP's listener and a member behind it, as connections in conntrack name them. */
 export interface Binding {
@@ -16,20 +17,43 @@ export interface Binding {
   readonly service: Service;
 }
 
-/** Those of a balancer, by a text that names them. Members that serve nobody for now are among them. */
-export function bindingsOf(balancer: BalancerView): ReadonlyMap<string, Binding> {
+/** Those of a balancer, by a text that names them. */
+export function bindingsOf(balancer: BalancerView, surroundings: MemberSurroundings): ReadonlyMap<string, Binding> {
   const { network, vips } = balancer.loadBalancer;
   const bindings = new Map<string, Binding>();
   for (const listener of liveListeners(balancer.loadBalancer)) {
     if (!isTracked(wayOf(balancer, listener))) continue;
-    const { protocol, protocolPort: port, defaultPool } = listener;
+    const { protocol, protocolPort: port } = listener;
     const transport = transportOf(protocol);
-    for (const { address, protocolPort, adminStateUp } of defaultPool.members) {
-      const vip = vips.find((one) => familyOf(one) === familyOf(address));
-      if (vip === undefined || !adminStateUp) continue;
-      const key = `${network.key} ${transport} ${vip} ${port} ${address} ${protocolPort}`;
-      bindings.set(key, { network, vip, port, service: { address, port: protocolPort, transport } });
+    for (const vip of vips) {
+      for (const { address, protocolPort } of boundMembers(listener, familyOf(vip), surroundings)) {
+        const key = `${network.key} ${transport} ${vip} ${port} ${address} ${protocolPort}`;
+        bindings.set(key, { network, vip, port, service: { address, port: protocolPort, transport } });
+      }
     }
   }
   return bindings;
+}
+
+/**
+ * Members that may keep the connections that they have. What is open to one that serves nobody for now is left alone: it
+ * may be back, and its clients notice by themselves. Not so with UDP, where a client would go on asking it, while others
+ * could answer.
+ */
+function boundMembers(listener: LiveListener, family: Family, surroundings: MemberSurroundings): readonly Member[] {
+  const { protocol, defaultPool: pool } = listener;
+  const up = pool.members.filter((member) => member.adminStateUp && familyOf(member.address) === family);
+  if (transportOf(protocol) !== 'udp' || usable(pool, family, surroundings).length === 0) return up;
+  return up.filter((member) => canServe(member, surroundings));
+}
+
+/** Whether it counts who serves: a text that is the same while `bindingsOf` is, for a load balancer that is. */
+export function servingOf(balancer: BalancerView, surroundings: MemberSurroundings): string {
+  const pools = liveListeners(balancer.loadBalancer).flatMap(({ protocol, defaultPool }) =>
+    transportOf(protocol) === 'udp' ? [defaultPool] : [],
+  );
+  return pools
+    .flatMap(({ members }) => members)
+    .map((member) => (canServe(member, surroundings) ? (surroundings.isLocal(member.address) ? 2 : 1) : 0))
+    .join('');
 }

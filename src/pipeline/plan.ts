@@ -3,7 +3,7 @@ import { familyOf } from '../model/addresses.ts';
 import { isMonitored } from '../model/health.ts';
 import { transportOf } from '../model/transport.ts';
 import type { LoadBalancer, Member, Network } from '../model/types.ts';
-import { balancerContribution } from './balancer.ts';
+import { balancerContribution, type MemberSurroundings } from './balancer.ts';
 import type { Contribution, Service } from './contribution.ts';
 import {
   directMemberContribution,
@@ -91,7 +91,7 @@ export function* planHost(view: HostView): Generator<Plan, void> {
 }
 
 /** Whether a MAC is that of a VM of the host. */
-export function vmsOf({ ports }: HostView): (networkId: string, mac: string) => boolean {
+export function vmsOf({ ports }: Pick<HostView, 'ports'>): (networkId: string, mac: string) => boolean {
   const macs = new Set(ports.map(({ network, mac }) => `${network.id} ${mac}`));
   return (networkId, mac) => macs.has(`${networkId} ${mac}`);
 }
@@ -181,8 +181,26 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isLoc
   };
 }
 
+/** What the host's view says of a load balancer's members; `isHoused` as `vmsOf` says it. */
+export function memberSurroundings(
+  view: Pick<HostView, 'neighbour' | 'health'>,
+  loadBalancer: LoadBalancer,
+  isHoused: ReturnType<typeof vmsOf>,
+): MemberSurroundings {
+  const { id } = loadBalancer.network;
+  let ill: ReadonlySet<Member> | undefined;
+  return {
+    isReachable: (address) => view.neighbour(id, address) !== undefined,
+    isLocal: (address) => isHoused(id, view.neighbour(id, address) ?? ''),
+    isWell(member) {
+      ill ??= illMembers(view, loadBalancer);
+      return !ill.has(member);
+    },
+  };
+}
+
 /** Members that are asked for their health, and are not known to be well. */
-export function illMembers(view: HostView, loadBalancer: LoadBalancer): ReadonlySet<Member> {
+function illMembers(view: Pick<HostView, 'health'>, loadBalancer: LoadBalancer): ReadonlySet<Member> {
   const health = view.health(loadBalancer.id);
   return new Set(monitoredMembers(loadBalancer).filter(({ id }) => health[id] !== 'ONLINE'));
 }

@@ -2,11 +2,12 @@ import { expect } from 'chai';
 import { createDrainer } from '../../src/controller/drainer.ts';
 import type { LoadBalancer } from '../../src/model/types.ts';
 import type { Binding } from '../../src/pipeline/bindings.ts';
-import { member } from '../model/fixtures.ts';
-import { balancerView, balancing } from '../support/model.ts';
+import { blue, healthMonitor, member } from '../model/fixtures.ts';
+import { balancerView, balancing, hostView, macOf, type ViewParts } from '../support/model.ts';
 import { until } from '../support/until.ts';
 
 const ALL = ['10.0.0.21', '10.0.0.22'];
+const MACS = Object.fromEntries(ALL.map((address, i) => [address, macOf(i)]));
 
 function lb(addresses: readonly string[], protocol: 'TCP' | 'UDP' = 'TCP'): LoadBalancer {
   const plain = balancing(
@@ -39,8 +40,9 @@ function trial({ drainMs = 10_000 } = {}) {
   return {
     ...{ forgotten, clock, stop: () => drainer.stop() },
     /** Answers whose connections the switch is to keep. */
-    update: (of?: LoadBalancer): readonly string[] => {
-      const kept = drainer.update(of === undefined ? [] : [balancerView(of)]);
+    update: (of?: LoadBalancer, parts: ViewParts = {}): readonly string[] => {
+      const balancers = of === undefined ? [] : [balancerView(of)];
+      const kept = drainer.update(hostView({ balancers, neighbours: { [blue.id]: MACS }, ...parts }));
       drainer.confirmed();
       return kept.map(({ service }) => service.address);
     },
@@ -135,6 +137,34 @@ describe('connections of members that went', () => {
     update();
     expect(forgotten).to.deep.equal(['tcp 10.0.0.21', 'tcp 10.0.0.22']);
     stop();
+  });
+
+  it('of a member that cannot be reached or is not well are forgotten at once if they are of UDP, and another member serves', () => {
+    const { update, forgotten, stop } = trial();
+    const known = (addresses: readonly string[]) => ({
+      neighbours: { [blue.id]: Object.fromEntries(addresses.map((one) => [one, MACS[one]!])) },
+    });
+    for (const protocol of ['TCP', 'UDP'] as const) {
+      update(lb(ALL, protocol));
+      // Nobody could take over.
+      update(lb(ALL, protocol), known([]));
+      expect(forgotten).to.deep.equal([]);
+      update(lb(ALL, protocol), known(ALL.slice(1)));
+      update();
+    }
+    expect(forgotten.slice(0, 1)).to.deep.equal(['udp 10.0.0.21']);
+    stop();
+
+    const asked = trial();
+    const { pools, listeners, ...rest } = lb(ALL, 'UDP');
+    const pool = { ...pools[0]!, healthMonitor: healthMonitor('UDP-CONNECT') };
+    const watched = { ...rest, pools: [pool], listeners: listeners.map((one) => ({ ...one, defaultPool: pool })) };
+    const [first, second] = pool.members.map(({ id }) => id);
+    const health = (of: Readonly<Record<string, 'ONLINE' | 'ERROR'>>) => ({ health: { [rest.id]: of } });
+    asked.update(watched, health({ [first!]: 'ONLINE', [second!]: 'ONLINE' }));
+    asked.update(watched, health({ [first!]: 'ONLINE', [second!]: 'ERROR' }));
+    expect(asked.forgotten).to.deep.equal(['udp 10.0.0.22']);
+    asked.stop();
   });
 
   it('are tried again when the switch could not be told', () => {

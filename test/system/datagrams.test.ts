@@ -100,11 +100,15 @@ describe('UDP in placement switch', function () {
     });
   }
 
-  it('leads a client whose member is removed or disabled to another one with its next datagram', async () => {
-    const ask = (fromPort: number) => world.vm('c1').run('datagrams', { address: VIPS[0]!, port: 53, fromPort });
+  /** Who answers clients of 24 ports, the same each time. */
+  async function served(): Promise<ReadonlySet<string | undefined>> {
     const ports = Array.from({ length: 24 }, (_, i) => 25_000 + i);
-    const served = async () =>
-      new Set((await Promise.all(ports.map(ask))).flat().map((answer) => answer.split(' ')[0]));
+    const ask = (fromPort: number) =>
+      world.vm('c1').run('datagrams', { address: VIPS[0]!, port: 53, fromPort, timeoutMs: 500 });
+    return new Set((await Promise.all(ports.map(ask))).flat().map((answer) => answer.split(' ')[0]));
+  }
+
+  it('leads a client whose member is removed or disabled to another one with its next datagram', async () => {
     expect(await served()).to.deep.equal(new Set(SERVERS));
     await world.apply(balancing('names', membersAt([21], { protocol_port: 53 }), { port: 53, ...UDP }));
     await until(async () => [...(await served())].join() === 's1', { what: 's1 serves all' });
@@ -117,6 +121,17 @@ describe('UDP in placement switch', function () {
     );
     await until(async () => [...(await served())].join() === 's2', { what: 's2 serves all' });
     await world.apply(balancing('names', membersAt([21, 22], { protocol_port: 53 }), { port: 53, ...UDP }));
+  });
+
+  it('leads a client whose member can no longer be reached to another one', async () => {
+    expect([...(await served())]).to.include('s2');
+    const ids = (await world.sh('h2', 'ovs-vsctl', 'get', 'Interface', 'vm-s2', 'external_ids')).trim();
+    await world.sh('h2', 'ovs-vsctl', 'del-port', 'vm-s2');
+    await until(async () => [...(await served())].join() === 's1', { what: 's1 serves all', withinMs: 20_000 });
+    const plug = ['add-port', 'br-int', 'vm-s2', '--', 'set', 'Interface', 'vm-s2', `external_ids=${ids}`];
+    await world.sh('h2', 'ovs-vsctl', ...plug);
+    const isBack = async () => (await world.vm('c1').run('datagrams', { address: '10.0.0.22', port: 53 }))[0];
+    await until(async () => /^s2 /.test((await isBack()) ?? ''), { what: 's2 is back' });
   });
 
   it('has SCTP beside it, as far as packets can be traced where the datapath does not track SCTP', async () => {
