@@ -138,8 +138,8 @@ function vmCommands(): Command {
   });
   const move = command('move <name> <host>', 'move a running VM: MAC, addresses and connections stay').action(
     async (name: string, host: string, options: CommonOptions) => {
-      const vm = await labOf(options).moveVm(name, host);
-      print(options, vm, [vmLine(vm)]);
+      const { gapMs, ...vm } = await labOf(options).moveVm(name, host);
+      print(options, { ...vm, gap_ms: gapMs }, [`${vmLine(vm)}; no switch had it for ${gapMs} ms`]);
     },
   );
   return new Command('vm').description('VMs of the lab').addCommand(add).addCommand(rm).addCommand(move);

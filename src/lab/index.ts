@@ -21,7 +21,7 @@ import { createStateFile, type LabState, type ServiceRecord, type VmRecord } fro
 import { type LabStatus, statusOf } from './status.ts';
 import { type HostSwitch, SWITCH_PARTS, type SwitchPart } from './switch.ts';
 import type { VmRequest } from './topology.ts';
-import { addVm, moveVm, removeVm } from './vms.ts';
+import { addVm, type MovedVm, moveVm, removeVm } from './vms.ts';
 
 export { LAB_ERRORS, LabError, type LabErrorCode } from './errors.ts';
 export type { UpOptions } from './lifecycle.ts';
@@ -75,8 +75,8 @@ export interface Lab {
   /** Without addresses: the next free ones of the network; without network: the first. */
   addVm(request: VmRequest): Promise<VmRecord>;
   removeVm(name: string): Promise<void>;
-  /** Keeps MAC, addresses, processes and open connections. */
-  moveVm(name: string, host: string): Promise<VmRecord>;
+  /** Keeps MAC, addresses, processes, open connections and neighbours. */
+  moveVm(name: string, host: string): Promise<MovedVm>;
   /** Runs a command in a VM (of the lab or an agent's, unless of kind vm), or on a host, where Open vSwitch's tools mean that host's. A failing command is no error. */
   exec(name: string, command: readonly string[], options?: ExecOptions): Promise<ExecResult>;
   /** The same for `spawn`, where the caller wants the streams. */

@@ -130,11 +130,18 @@ export async function removeVm(context: LabContext, name: string): Promise<void>
   context.state.update((current) => without(current, name));
 }
 
+/** A VM that has moved. */
+export interface MovedVm extends VmRecord {
+  /** How long no switch had its port, in milliseconds: a hypervisor would have paused the guest meanwhile. */
+  readonly gapMs: number;
+}
+
 /**
- * Moves a running VM to another host, as live migration does: MAC, addresses, processes and open connections stay.
- * From a stopped host, too. Resolves when the new switch has its port and all switches know its new place.
+ * Moves a running VM to another host, as live migration does: MAC, addresses, processes, open connections and what it
+ * knows of its neighbours stay. From a stopped host, too. Resolves when the new switch has its port and all switches know
+ * its new place.
  */
-export async function moveVm(context: LabContext, name: string, to: string): Promise<VmRecord> {
+export async function moveVm(context: LabContext, name: string, to: string): Promise<MovedVm> {
   const { lab } = context;
   const state = present(context);
   const vm = vmIn(state, name);
@@ -144,6 +151,7 @@ export async function moveVm(context: LabContext, name: string, to: string): Pro
   requireRunning(to, target);
   const port = portName(name);
   const sourceLives = source.pids().ovsdbServer !== undefined;
+  const beganMs = performance.now();
   if (sourceLives) await source.unplug(port);
   await moveCable({ port, from: hostNamespace(lab, vm.host), to: hostNamespace(lab, to) });
   const moved = { ...vm, host: to };
@@ -154,5 +162,5 @@ export async function moveVm(context: LabContext, name: string, to: string): Pro
   });
   await target.plug(plugOf(moved, networkIn(state, vm.network)));
   await target.announce({ port, ...moved });
-  return moved;
+  return { ...moved, gapMs: Math.round(performance.now() - beganMs) };
 }

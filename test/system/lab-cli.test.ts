@@ -74,7 +74,7 @@ labCommand().parseAsync(process.argv.slice(2), { from: 'user' }).catch((error) =
     ]);
     expect(JSON.parse(added.out)).to.include({ name: 'x1', host: 'h2', owner: 'bob' });
     expect((await cli(['vm', 'move', 'x1', 'h3'])).out).to.match(
-      /^VM x1 on h3: network blue, .*10\.0\.0\.77 fd00::77\n$/,
+      /^VM x1 on h3: network blue, .*10\.0\.0\.77 fd00::77; no switch had it for \d+ ms\n$/,
     );
     expect(await cli(['exec', 'x1', '--', 'sh', '-c', 'cat; exit 5'], 'typed')).to.deep.equal({
       code: 5,
