@@ -68,6 +68,7 @@ export function viewOf(loadBalancers: readonly LoadBalancer[], neighbours: Neigh
     probes: [],
     addresses: () => [],
     health: () => ({}),
+    slotTables: () => ({}),
   };
 }
 

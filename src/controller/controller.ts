@@ -25,6 +25,7 @@ import type { ControllerOptions } from './options.ts';
 import type { ClassifiedPort } from './ports.ts';
 import { Probing } from './probing.ts';
 import { movedAddresses } from './residence-index.ts';
+import { SlotMemory } from './slot-memory.ts';
 import { hostsTouched } from './touched.ts';
 import { WantedAddresses } from './wanted-addresses.ts';
 
@@ -42,6 +43,7 @@ export class Controller {
   readonly #prober: Prober;
   readonly #wanted: WantedAddresses;
   readonly #probing: Probing;
+  readonly #slotMemory: SlotMemory;
   readonly #shared: SharedEntries = new WeakMap();
   readonly #dirty = new Set<string>();
   #isRefreshing = false;
@@ -69,6 +71,9 @@ export class Controller {
       () => this.#writeFound(),
       (error) => init.logger.warn({ reason: error.message }, 'cannot record members yet'),
     );
+    this.#slotMemory = new SlotMemory(init.store, (error) =>
+      init.logger.warn({ reason: error.message }, 'cannot remember slot tables yet'),
+    );
     this.#probing = new Probing({ store: init.store, logger: init.logger, hosts: this.#hosts });
     this.#prober = createProber({
       ask: (hostId, networkId, address) => this.#ask(hostId, networkId, address),
@@ -82,6 +87,7 @@ export class Controller {
     this.#init.store.on('change', this.#onChange);
     this.#settled = this.#model.generation;
     for (const host of this.#model.hosts.values()) this.#addHost(host);
+    this.#slotMemory.start();
   }
 
   /** Lets go of the hosts; their switches go on as they are. */
@@ -90,7 +96,7 @@ export class Controller {
     clearImmediate(this.#wantingSoon);
     this.#prober.stop();
     await this.#reports.stop();
-    await Promise.all([this.#recordFound.stop(), this.#probing.stop()]);
+    await Promise.all([this.#recordFound.stop(), this.#probing.stop(), this.#slotMemory.stop()]);
     await Promise.all([...[...this.#hosts.values()].map((host) => host.stop({ leave: false })), ...this.#leaving]);
     this.#hosts.clear();
   }
@@ -195,6 +201,7 @@ export class Controller {
       if (now !== undefined) this.#addHost(now);
     }
     for (const id of hostsTouched(change, this.#tags)) if (this.#hosts.has(id)) this.#refreshSoon(id);
+    this.#slotMemory.changed(change);
     for (const [networkId, address] of movedAddresses(change)) {
       this.#prober.recorded(networkId, address, change.model.neighbours.get(networkId)?.[address]);
     }

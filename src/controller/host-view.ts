@@ -42,6 +42,7 @@ export function hostView(model: Model, init: HostViewInit): HostView {
     residents: residentsOf(model, served),
     neighbour: (networkId: string, address: string) => model.neighbours.get(networkId)?.[address],
     health: (loadBalancerId: string) => model.probed.get(loadBalancerId)?.health ?? {},
+    slotTables: (loadBalancerId: string) => model.slotTables.get(loadBalancerId) ?? {},
     addresses: (networkId: string) => {
       const network = model.networks.get(networkId);
       return network === undefined ? [] : ownAddresses(own, hostId, network);

@@ -74,6 +74,7 @@ const EMPTY_VIEW: HostView = {
   neighbour: () => undefined,
   addresses: () => [],
   health: () => ({}),
+  slotTables: () => ({}),
 };
 /** How long a switch may take to hear that it cannot ask any more. */
 const GOODBYE_MS = 200;

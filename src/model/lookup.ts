@@ -32,6 +32,7 @@ export const EMPTY_MODEL: Model = {
   virtualMachineQuotas: new Map(),
   observations: new Map(),
   probed: new Map(),
+  slotTables: new Map(),
 };
 
 /** By id, else by name. */

@@ -373,4 +373,6 @@ export interface Model {
   readonly observations: ReadonlyMap<string, Observation>;
   /** By load balancer id. */
   readonly probed: ReadonlyMap<string, Probed>;
+  /** By load balancer id: what is remembered of its slot tables; see src/pipeline/remembered-slots.ts. */
+  readonly slotTables: ReadonlyMap<string, Readonly<Record<string, string>>>;
 }

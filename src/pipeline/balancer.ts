@@ -8,6 +8,7 @@ import { GROUP_TYPE } from '../openflow/index.ts';
 import { type Contribution, contribution, type Service, type Unit, unitOf } from './contribution.ts';
 import { clientsGroup, poolGroup, zonesOf } from './ids.ts';
 import type { Group } from './items.ts';
+import { fullTable, type RememberedSlots } from './remembered-slots.ts';
 import { type SlotMember, slotTable } from './slots.ts';
 import { TABLES } from './tables.ts';
 import type { Variables } from './templates.ts';
@@ -42,6 +43,8 @@ export interface Surroundings extends MemberSurroundings {
   readonly hostId: string;
   /** The host's own addresses toward members. */
   readonly addresses: readonly string[];
+  /** Of the load balancer. */
+  readonly slotTables: RememberedSlots;
 }
 
 /** Flows and groups of a balancer: in the switch, or the way to its sandbox and what that sends; or both. */
@@ -175,10 +178,10 @@ function distinctServices(listeners: readonly LiveListener[], family: Family): I
 /** One bucket per slot; each only names the slot's member, table commit does the rest. */
 function selectGroup(pool: Pool, family: Family, surroundings: Surroundings): Omit<Group, `selection${string}`> {
   const serving = usable(pool, family, surroundings);
-  const absent = membersOf(pool, family).filter((m) => m.weight > 0 && !m.backup && !serving.includes(m));
   const actions = new Map(serving.map(({ key }) => [key, actionsOf(key)]));
-  const counted = (members: readonly Member[]) => members.map((member) => shareOf(pool, member, surroundings));
-  const slots = slotTable(counted(serving), counted(pool.locality === 'only' ? [] : absent));
+  const shares = serving.map((member) => shareOf(pool, member, surroundings));
+  // What absent members have is lent out; where only members on the host count, others have nothing to lend.
+  const slots = slotTable(shares, pool.locality === 'only' ? [] : fullTable(pool, family, surroundings.slotTables));
   return {
     type: GROUP_TYPE.select,
     groupId: poolGroup(pool.key, family),

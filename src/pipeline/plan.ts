@@ -157,7 +157,8 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isLoc
       const reachable = macs.map((known) => (known === undefined ? '0' : '1')).join('');
       const isReachable = (address: string) => mac(address) !== undefined;
       const isWell = (member: Member) => !ill.has(member);
-      const surroundings = { isReachable, isLocal: (address: string) => isHere(mac(address)), isWell };
+      const slotTables = view.slotTables(loadBalancer.id);
+      const surroundings = { isReachable, isLocal: (address: string) => isHere(mac(address)), isWell, slotTables };
       const compute = () => balancerContribution(balancer, { hostId: view.hostId, addresses, ...surroundings });
       const shared = loadBalancer.placement === 'switch' ? { sharedBy: loadBalancer } : {};
       const objects = new Map<string, Planned>([[id, { id, dependencies: [...own, reachable], compute, ...shared }]]);

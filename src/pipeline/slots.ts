@@ -1,7 +1,7 @@
 /**
  * Slot tables: which member each bucket of a select group stands for. The number of buckets is constant, so the switch
  * never re-hashes; weights are numbers of slots; a change re-points few slots. The table is a function of the members
- * alone, so every host has the same one.
+ * and of the table before, which the state database remembers, so every host has the same one.
  */
 
 export interface SlotMember {
@@ -14,23 +14,16 @@ export interface SlotMember {
 export const SLOTS = 256;
 
 /**
- * Slot → key of its member: `SLOTS` entries; none when nobody serves.
+ * Slot → key of its member: `SLOTS` entries; none without members.
  *
- * Every serving member has its share by weight, rounded down or up, but at least one slot. Where many small members
- * leave too little for that, they have one slot each and the others share what remains by weight.
+ * Every member has its share by weight, rounded down or up, but at least one slot. Where many small members leave too
+ * little for that, they have one slot each and the others share what remains by weight.
  *
- * Absent members belong to the pool but cannot serve now. They are dealt slots like the others, and then theirs are lent
- * out. So where weights are equal and nobody else is absent, a member that goes changes its own slots and no other, and
- * its return undoes that.
+ * Slots stay with whom they had in the table `before`, as far as shares allow: so no more change hands than must. The
+ * rest goes by fit, the best pair of slot and member first. A table that is dealt again for the same members is the same.
  */
-export function slotTable(serving: readonly SlotMember[], absent: readonly SlotMember[] = []): readonly number[] {
-  if (serving.length === 0) return [];
-  const dealt = absent.length === 0 ? [] : deal([...serving, ...absent], []);
-  return deal(serving, dealt);
-}
-
-/** Slots stay with their owners as far as quotas allow; the rest goes by fit, the best pair of slot and member first. */
-function deal(members: readonly SlotMember[], owners: readonly number[]): readonly number[] {
+export function slotTable(members: readonly SlotMember[], before: readonly number[] = []): readonly number[] {
+  if (members.length === 0) return [];
   const ordered = [...members].sort((a, b) => a.key - b.key);
   const { least, most, extras } = quotas(ordered);
   const table = new Array<number | undefined>(SLOTS).fill(undefined);
@@ -46,10 +39,11 @@ function deal(members: readonly SlotMember[], owners: readonly number[]): readon
     if (isExtra) extrasLeft--;
   };
   const indexes = new Map(ordered.map(({ key }, index) => [key, index]));
-  for (const [slot, owner] of owners.entries()) {
+  for (const [slot, owner] of before.entries()) {
     const index = indexes.get(owner);
     if (index !== undefined) offer(slot, index);
   }
+  if (left === 0) return table as readonly number[];
   const pairs = bestFirst(ordered);
   for (let i = 0; left > 0; i++) {
     const pair = pairs[i]!;

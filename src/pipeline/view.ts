@@ -68,4 +68,6 @@ export interface HostView {
   addresses(networkId: string): readonly string[];
   /** What was found of a load balancer's members, by member id. */
   health(loadBalancerId: string): Readonly<Record<string, MemberHealth>>;
+  /** What is remembered of a load balancer's slot tables. */
+  slotTables(loadBalancerId: string): Readonly<Record<string, string>>;
 }

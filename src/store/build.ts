@@ -23,7 +23,7 @@ import {
   buildPort,
   buildVirtualMachine,
 } from './build-objects.ts';
-import { buildObservation, buildProbed } from './observations.ts';
+import { buildObservation, buildProbed, buildSlotTables } from './observations.ts';
 import type { ChangedRows, PortTable, Rows } from './rows.ts';
 import { share, shareList, shareMap } from './share.ts';
 import type { ModelChange } from './types.ts';
@@ -72,6 +72,7 @@ export class ModelBuilder {
       buildObservation(rows, id, old),
     );
     const probed = merge(previous.probed, changed.loadBalancers, (id, old) => buildProbed(rows, id, old));
+    const slotTables = merge(previous.slotTables, changed.loadBalancers, (id, old) => buildSlotTables(rows, id, old));
     const flavorProfiles = merge(previous.flavorProfiles, changed.flavorProfiles, (id, old) =>
       buildFlavorProfile(rows, id, old),
     );
@@ -105,6 +106,7 @@ export class ModelBuilder {
       virtualMachineQuotas: owners.quotas,
       observations: observations.objects,
       probed: probed.objects,
+      slotTables: slotTables.objects,
     });
     if (this.#model === previous) return undefined;
     return {

@@ -48,6 +48,16 @@ export function buildProbed(rows: Rows, id: string, previous: Probed | undefined
   });
 }
 
+/** What is remembered of the slot tables of this load balancer's row; undefined while nothing is. */
+export function buildSlotTables(
+  rows: Rows,
+  id: string,
+  previous: Readonly<Record<string, string>> | undefined,
+): Readonly<Record<string, string>> | undefined {
+  const tables = rows.loadBalancers.get(id)?.slot_tables;
+  return tables === undefined || Object.keys(tables).length === 0 ? undefined : share(previous, tables);
+}
+
 /** The columns of a new observation. */
 export function observationColumns({ memberHealth, counters, base, worker }: Observation) {
   return { member_health: memberHealth, counters: numbers(counters), base: numbers(base), worker };

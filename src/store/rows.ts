@@ -58,6 +58,7 @@ export const LoadBalancerTable = table('Load_Balancer', {
   balancers: setOf(uuid),
   member_health: mapOf(uuid, string),
   member_hosts: mapOf(uuid, uuid),
+  slot_tables: mapOf(string, string),
   generation: integer,
   created_at: string,
   updated_at: optional(string),

@@ -209,6 +209,10 @@ class OvsdbStore implements types.Store {
     return this.#writer.report((model) => reports.setProbed(model, loadBalancerId, found));
   }
 
+  setSlotTables(remembered: readonly types.RememberedSlots[]): Promise<void> {
+    return this.#writer.report((model) => reports.setSlotTables(model, remembered));
+  }
+
   setHostStatus(hostId: string, status: Partial<HostStatus>): Promise<void> {
     return this.#writer.report((model) => reports.setHostStatus(model, hostId, status));
   }

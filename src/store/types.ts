@@ -22,6 +22,14 @@ import type { BalancerState, HostStatus, MemberHealth, Model, Observation } from
 
 export type * from '../model/specs.ts';
 
+/** What to remember of the slot tables of a load balancer: src/pipeline/remembered-slots.ts. */
+export interface RememberedSlots {
+  readonly loadBalancerId: string;
+  /** Of the load balancer that the tables were dealt for. */
+  readonly generation: number;
+  readonly tables: Readonly<Record<string, string>>;
+}
+
 /** What a write answers: the object's id and the number of the change, which hosts report back when they have it. */
 export interface Written {
   readonly id: string;
@@ -136,6 +144,8 @@ export interface Store {
   setObservation(balancerId: string, observation: Observation): Promise<void>;
   /** Records what was found of a load balancer's members; undefined forgets. A load balancer that is gone is passed over. */
   setProbed(loadBalancerId: string, found: Found): Promise<void>;
+  /** Remembers slot tables without a change number, those of load balancers that are still as of their `generation`. */
+  setSlotTables(remembered: readonly RememberedSlots[]): Promise<void>;
   setHostStatus(hostId: string, status: Partial<HostStatus>): Promise<void>;
   /** Of many hosts in one transaction; hosts that were deleted meanwhile are passed over. */
   setHostStatuses(statuses: ReadonlyMap<string, Partial<HostStatus>>): Promise<void>;

@@ -127,6 +127,10 @@ const ACTIONS = {
     ),
   setBalancerState: (store: Store, pick: number, value: number) =>
     store.setBalancerState(at([...store.model.balancers.keys()], pick) ?? '', value % 2 === 0 ? 'ready' : 'failed'),
+  setSlotTables: (store: Store, pick: number, value: number) => {
+    const { id, generation } = at(balancers(store), pick) ?? { id: '', generation: 0 };
+    return store.setSlotTables([{ loadBalancerId: id, generation, tables: { [`p${value % 2}`]: `${value % 3}` } }]);
+  },
   setHostStatus: (store: Store, pick: number, value: number) =>
     store.setHostStatus(at([...store.model.hosts.keys()], pick) ?? '', { applied: value % 3 }),
   allocateAddresses: (store: Store, pick: number) =>

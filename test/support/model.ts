@@ -42,6 +42,7 @@ export function hostView({ neighbours = {}, addresses = {}, health = {}, ...part
     neighbour: (networkId, address) => neighbours[networkId]?.[address],
     addresses: (networkId) => addresses[networkId] ?? [],
     health: (loadBalancerId) => health[loadBalancerId] ?? {},
+    slotTables: () => ({}),
     ...parts,
   };
 }

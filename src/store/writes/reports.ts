@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { ModelError } from '../../model/errors.ts';
 import { requireHost } from '../../model/lookup.ts';
 import type { BalancerState, Host, HostStatus, Model, Observation } from '../../model/types.ts';
-import { byUuid, insert, mutate, type Operation, update } from '../../ovsdb/index.ts';
+import { byUuid, insert, mutate, type Operation, update, wait } from '../../ovsdb/index.ts';
 import { timestamp } from '../change-set.ts';
 import { observationChanges, observationColumns } from '../observations.ts';
 import {
@@ -15,7 +15,7 @@ import {
   type Rows,
   VirtualMachineTable,
 } from '../rows.ts';
-import type { Found } from '../types.ts';
+import type { Found, RememberedSlots } from '../types.ts';
 import { waitForRows } from '../wait-for-rows.ts';
 import type { Draft } from '../writer.ts';
 
@@ -136,6 +136,27 @@ function newsOf<T>(known: Readonly<Record<string, T>> | undefined, said: Readonl
   const news = Object.entries(said).filter(([id, value]) => known?.[id] !== value);
   const kept = news.filter((entry): entry is [string, T & {}] => entry[1] !== undefined);
   return { ids: news.map(([id]) => id), now: Object.fromEntries(kept) };
+}
+
+/**
+ * Remembers slot tables, each only if its load balancer is still as of `generation`: what was dealt for other members is
+ * of no use. Those that have changed or gone are passed over.
+ */
+export function setSlotTables(model: Model, remembered: readonly RememberedSlots[]): Draft<void> {
+  const operations = remembered.flatMap(({ loadBalancerId, generation, tables }): Operation[] => {
+    if (model.loadBalancers.get(loadBalancerId)?.generation !== generation) return [];
+    return [
+      wait(LoadBalancerTable, {
+        where: byUuid(loadBalancerId),
+        columns: ['generation'],
+        until: '==',
+        rows: [{ generation }],
+        timeoutMs: 0,
+      }),
+      update(LoadBalancerTable, byUuid(loadBalancerId), { slot_tables: tables }),
+    ];
+  });
+  return { operations, result: undefined };
 }
 
 export function setHostStatus(model: Model, hostId: string, status: Partial<HostStatus>): Draft<void> {
