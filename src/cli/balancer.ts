@@ -5,6 +5,7 @@ import type { Column, Row } from './render/table.ts';
 import { resolve } from './resolve.ts';
 import { type CommonOptions, enc, field, openSession, reads } from './session.ts';
 import { COUNTERS } from './statistics.ts';
+import { type ListOptions, listing, lists } from './watch.ts';
 
 const COLUMNS: readonly Column[] = [
   ['LOAD BALANCER', 'loadbalancer'],
@@ -43,16 +44,17 @@ function membersText({ members }: BalancerJson): string {
 export function addBalancerCommands(program: Command, io: Io): void {
   const balancer = program.command('balancer').description('balancers: the instances of load balancers on hosts');
 
-  reads(balancer.command('list').description('list balancers'))
+  lists(balancer.command('list').description('list balancers'))
     .option('--host <host>', 'only those on this host')
     .option('--lb <load-balancer>', 'only those of this load balancer: name or id')
-    .action(async (options: CommonOptions & { host?: string; lb?: string }) => {
-      const session = openSession(io, options);
-      const query = new URLSearchParams();
-      if (options.host !== undefined) query.set('host', options.host);
-      if (options.lb !== undefined) query.set('loadbalancer_id', await resolve(session, 'load balancer', options.lb));
-      await session.printList(field(await session.get(`/v1/balancers?${query}`), 'balancers'), COLUMNS);
-    });
+    .action((options: ListOptions & { host?: string; lb?: string }) =>
+      listing(io, options, async (session) => {
+        const query = new URLSearchParams();
+        if (options.host !== undefined) query.set('host', options.host);
+        if (options.lb !== undefined) query.set('loadbalancer_id', await resolve(session, 'load balancer', options.lb));
+        await session.printList(field(await session.get(`/v1/balancers?${query}`), 'balancers'), COLUMNS);
+      }),
+    );
 
   reads(balancer.command('show').description('show a balancer'))
     .argument('<balancer>', 'id')

@@ -6,6 +6,7 @@ import { type Io, UsageError } from './io.ts';
 import type { Column, Row } from './render/table.ts';
 import { resolve } from './resolve.ts';
 import { type CommonOptions, field, openSession, reads, type Session, writes } from './session.ts';
+import { type ListOptions, listing, lists } from './watch.ts';
 
 const PATH = '/v2.0/lbaas/flavors';
 
@@ -59,16 +60,17 @@ export function addFlavorCommands(program: Command, io: Io): void {
       await printOne(session, field<FlavorJson>(reply.body, 'flavor').id);
     });
 
-  reads(flavor.command('list').description('list flavors')).action(async (options: CommonOptions) => {
-    const session = openSession(io, options);
-    const flavors = field<readonly FlavorJson[]>(await session.get(PATH), 'flavors');
-    const profiles = field<readonly FlavorProfileJson[]>(await session.get(PROFILES), 'flavorprofiles');
-    const byId = new Map(profiles.map((profile) => [profile.id, profile]));
-    await session.printList(
-      flavors.map((one) => withProfile(one, byId.get(one.flavor_profile_id))),
-      COLUMNS,
-    );
-  });
+  lists(flavor.command('list').description('list flavors')).action((options: ListOptions) =>
+    listing(io, options, async (session) => {
+      const flavors = field<readonly FlavorJson[]>(await session.get(PATH), 'flavors');
+      const profiles = field<readonly FlavorProfileJson[]>(await session.get(PROFILES), 'flavorprofiles');
+      const byId = new Map(profiles.map((profile) => [profile.id, profile]));
+      await session.printList(
+        flavors.map((one) => withProfile(one, byId.get(one.flavor_profile_id))),
+        COLUMNS,
+      );
+    }),
+  );
 
   reads(flavor.command('show').description('show a flavor'))
     .argument('<flavor>', 'name or id')

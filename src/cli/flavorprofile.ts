@@ -8,6 +8,7 @@ import type { Io } from './io.ts';
 import type { Column } from './render/table.ts';
 import { resolve } from './resolve.ts';
 import { type CommonOptions, decimal, field, openSession, reads, type Session, whole, writes } from './session.ts';
+import { type ListOptions, listing, lists } from './watch.ts';
 
 /** Where the API keeps profiles. */
 export const PROFILES = '/v2.0/lbaas/flavorprofiles';
@@ -70,10 +71,11 @@ export function addFlavorProfileCommands(program: Command, io: Io): void {
       await printOne(session, field<FlavorProfileJson>(reply.body, 'flavorprofile').id);
     });
 
-  reads(profile.command('list').description('list flavor profiles')).action(async (options: CommonOptions) => {
-    const session = openSession(io, options);
-    await session.printList(field(await session.get(PROFILES), 'flavorprofiles'), COLUMNS);
-  });
+  lists(profile.command('list').description('list flavor profiles')).action((options: ListOptions) =>
+    listing(io, options, async (session) => {
+      await session.printList(field(await session.get(PROFILES), 'flavorprofiles'), COLUMNS);
+    }),
+  );
 
   reads(profile.command('show').description('show a flavor profile'))
     .argument('<profile>', 'name or id')

@@ -8,6 +8,7 @@ import type { Io } from './io.ts';
 import type { Column, Row } from './render/table.ts';
 import { resolve } from './resolve.ts';
 import { type CommonOptions, field, openSession, reads, type Session, waits, whole, writes } from './session.ts';
+import { type ListOptions, listing, lists } from './watch.ts';
 
 const PATH = '/v2.0/lbaas/healthmonitors';
 
@@ -69,13 +70,14 @@ export function addHealthMonitorCommands(program: Command, io: Io): void {
       await printOne(session, field<HealthMonitorJson>(reply.body, 'healthmonitor').id);
     });
 
-  reads(monitor.command('list').description('list health monitors'))
+  lists(monitor.command('list').description('list health monitors'))
     .option('--pool <pool>', 'only that of this pool')
-    .action(async (options: CommonOptions & { pool?: string }) => {
-      const session = openSession(io, options);
-      const query = options.pool === undefined ? '' : `?pool_id=${await resolve(session, 'pool', options.pool)}`;
-      await session.printList(field(await session.get(`${PATH}${query}`), 'healthmonitors'), COLUMNS);
-    });
+    .action((options: ListOptions & { pool?: string }) =>
+      listing(io, options, async (session) => {
+        const query = options.pool === undefined ? '' : `?pool_id=${await resolve(session, 'pool', options.pool)}`;
+        await session.printList(field(await session.get(`${PATH}${query}`), 'healthmonitors'), COLUMNS);
+      }),
+    );
 
   reads(monitor.command('show').description('show a health monitor'))
     .argument('<health-monitor>', 'name or id')

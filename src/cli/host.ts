@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Io } from './io.ts';
 import type { Column } from './render/table.ts';
 import { type CommonOptions, enc, field, openSession, reads, type Session, writes } from './session.ts';
+import { type ListOptions, listing, lists } from './watch.ts';
 
 const COLUMNS: readonly Column[] = [
   ['NAME', 'name'],
@@ -30,10 +31,11 @@ export function addHostCommands(program: Command, io: Io): void {
       await printOne(session, name);
     });
 
-  reads(host.command('list').description('list hosts')).action(async (options: CommonOptions) => {
-    const session = openSession(io, options);
-    await session.printList(field(await session.get('/v1/hosts'), 'hosts'), COLUMNS);
-  });
+  lists(host.command('list').description('list hosts')).action((options: ListOptions) =>
+    listing(io, options, async (session) => {
+      await session.printList(field(await session.get('/v1/hosts'), 'hosts'), COLUMNS);
+    }),
+  );
 
   reads(host.command('show').description('show a host'))
     .argument('<host>', 'name or id')

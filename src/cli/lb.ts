@@ -8,6 +8,7 @@ import type { Column, Row } from './render/table.ts';
 import { resolve } from './resolve.ts';
 import { type CommonOptions, collect, enc, field, openSession, reads, type Session, writes } from './session.ts';
 import { printStatistics } from './statistics.ts';
+import { type ListOptions, listing, lists } from './watch.ts';
 
 const PATH = '/v2.0/lbaas/loadbalancers';
 
@@ -66,16 +67,17 @@ export function addLoadBalancerCommands(program: Command, io: Io): void {
       await printOne(session, field<LoadBalancerJson>(reply.body, 'loadbalancer').id);
     });
 
-  reads(lb.command('list').description('list load balancers'))
+  lists(lb.command('list').description('list load balancers'))
     .option('--name <name>', 'only those of this name')
     .option('--owner <owner>', 'only those of this owner')
-    .action(async (options: CommonOptions & { name?: string; owner?: string }) => {
-      const session = openSession(io, options);
-      const query = new URLSearchParams();
-      if (options.name !== undefined) query.set('name', options.name);
-      if (options.owner !== undefined) query.set('project_id', options.owner);
-      await session.printList(field(await session.get(`${PATH}?${query}`), 'loadbalancers'), COLUMNS);
-    });
+    .action((options: ListOptions & { name?: string; owner?: string }) =>
+      listing(io, options, async (session) => {
+        const query = new URLSearchParams();
+        if (options.name !== undefined) query.set('name', options.name);
+        if (options.owner !== undefined) query.set('project_id', options.owner);
+        await session.printList(field(await session.get(`${PATH}?${query}`), 'loadbalancers'), COLUMNS);
+      }),
+    );
 
   reads(lb.command('show').description('show a load balancer'))
     .argument('<load-balancer>', 'name or id')

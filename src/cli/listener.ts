@@ -18,6 +18,7 @@ import {
   writes,
 } from './session.ts';
 import { printListenerStatistics } from './statistics.ts';
+import { type ListOptions, listing, lists } from './watch.ts';
 
 const PATH = '/v2.0/lbaas/listeners';
 
@@ -77,14 +78,15 @@ export function addListenerCommands(program: Command, io: Io): void {
       await printOne(session, field<ListenerJson>(reply.body, 'listener').id);
     });
 
-  reads(listener.command('list').description('list listeners'))
+  lists(listener.command('list').description('list listeners'))
     .option('--lb <load-balancer>', 'only those of this load balancer')
-    .action(async (options: CommonOptions & { lb?: string }) => {
-      const session = openSession(io, options);
-      const query =
-        options.lb === undefined ? '' : `?loadbalancer_id=${await resolve(session, 'load balancer', options.lb)}`;
-      await session.printList(field(await session.get(`${PATH}${query}`), 'listeners'), COLUMNS);
-    });
+    .action((options: ListOptions & { lb?: string }) =>
+      listing(io, options, async (session) => {
+        const query =
+          options.lb === undefined ? '' : `?loadbalancer_id=${await resolve(session, 'load balancer', options.lb)}`;
+        await session.printList(field(await session.get(`${PATH}${query}`), 'listeners'), COLUMNS);
+      }),
+    );
 
   reads(listener.command('show').description('show a listener'))
     .argument('<listener>', 'name or id')

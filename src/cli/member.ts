@@ -6,6 +6,7 @@ import { type Io, UsageError } from './io.ts';
 import type { Column, Row } from './render/table.ts';
 import { resolve, resolveMember } from './resolve.ts';
 import { type CommonOptions, field, openSession, reads, type Session, whole, writes } from './session.ts';
+import { type ListOptions, listing, lists } from './watch.ts';
 
 const COLUMNS: readonly Column[] = [
   ['NAME', 'name'],
@@ -68,18 +69,19 @@ export function addMemberCommands(program: Command, io: Io): void {
       await printOne(session, `${path}/${field<{ id: string }>(reply.body, 'member').id}`);
     });
 
-  reads(member.command('list').description('list the members of a pool'))
+  lists(member.command('list').description('list the members of a pool'))
     .argument('<pool>', 'name or id')
     .option('--hosts', 'how each host finds them')
-    .action(async (pool: string, options: CommonOptions & { hosts?: boolean }) => {
-      const session = openSession(io, options);
-      if (options.hosts === true) {
-        const id = await resolve(session, 'pool', pool);
-        await session.printList(await membersByHost(session, id), HOST_COLUMNS);
-      } else {
-        await session.printList(field(await session.get(await membersPath(session, pool)), 'members'), COLUMNS);
-      }
-    });
+    .action((pool: string, options: ListOptions & { hosts?: boolean }) =>
+      listing(io, options, async (session) => {
+        if (options.hosts === true) {
+          const id = await resolve(session, 'pool', pool);
+          await session.printList(await membersByHost(session, id), HOST_COLUMNS);
+        } else {
+          await session.printList(field(await session.get(await membersPath(session, pool)), 'members'), COLUMNS);
+        }
+      }),
+    );
 
   reads(member.command('show').description('show a member'))
     .argument('<pool>', 'name or id')

@@ -3,6 +3,7 @@ import type { NetworkJson } from '../api/resources.ts';
 import { CliError, type Io, UsageError } from './io.ts';
 import type { Column } from './render/table.ts';
 import { type CommonOptions, collect, enc, field, openSession, reads, type Session, whole, writes } from './session.ts';
+import { type ListOptions, listing, lists } from './watch.ts';
 
 const COLUMNS: readonly Column[] = [
   ['NAME', 'name'],
@@ -59,10 +60,11 @@ export function addNetworkCommands(program: Command, io: Io): void {
     });
   });
 
-  reads(network.command('list').description('list networks')).action(async (options: CommonOptions) => {
-    const session = openSession(io, options);
-    await session.printList(field(await session.get('/v1/networks'), 'networks'), COLUMNS);
-  });
+  lists(network.command('list').description('list networks')).action((options: ListOptions) =>
+    listing(io, options, async (session) => {
+      await session.printList(field(await session.get('/v1/networks'), 'networks'), COLUMNS);
+    }),
+  );
 
   reads(network.command('show').description('show a network'))
     .argument('<network>', 'name or id')

@@ -7,6 +7,7 @@ import { type Io, UsageError } from './io.ts';
 import type { Column, Row } from './render/table.ts';
 import { resolve } from './resolve.ts';
 import { type CommonOptions, field, openSession, pairs, reads, type Session, whole, writes } from './session.ts';
+import { type ListOptions, listing, lists } from './watch.ts';
 
 const PATH = '/v2.0/lbaas/pools';
 
@@ -72,14 +73,15 @@ export function addPoolCommands(program: Command, io: Io): void {
       await printOne(session, field<PoolJson>(reply.body, 'pool').id);
     });
 
-  reads(pool.command('list').description('list pools'))
+  lists(pool.command('list').description('list pools'))
     .option('--lb <load-balancer>', 'only those of this load balancer')
-    .action(async (options: CommonOptions & { lb?: string }) => {
-      const session = openSession(io, options);
-      const query =
-        options.lb === undefined ? '' : `?loadbalancer_id=${await resolve(session, 'load balancer', options.lb)}`;
-      await session.printList(field(await session.get(`${PATH}${query}`), 'pools'), COLUMNS);
-    });
+    .action((options: ListOptions & { lb?: string }) =>
+      listing(io, options, async (session) => {
+        const query =
+          options.lb === undefined ? '' : `?loadbalancer_id=${await resolve(session, 'load balancer', options.lb)}`;
+        await session.printList(field(await session.get(`${PATH}${query}`), 'pools'), COLUMNS);
+      }),
+    );
 
   reads(pool.command('show').description('show a pool'))
     .argument('<pool>', 'name or id')

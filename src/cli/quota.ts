@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Io } from './io.ts';
 import type { Column } from './render/table.ts';
 import { type CommonOptions, enc, field, openSession, reads, type Session, whole, writes } from './session.ts';
+import { type ListOptions, listing, lists } from './watch.ts';
 
 const COLUMNS: readonly Column[] = [
   ['OWNER', 'owner'],
@@ -14,11 +15,10 @@ const MOST_VMS = 1_000_000;
 export function addQuotaCommands(program: Command, io: Io): void {
   const quota = program.command('quota').description('how many VMs each owner may create');
 
-  reads(quota.command('list').description('list quotas that were set or are used')).action(
-    async (options: CommonOptions) => {
-      const session = openSession(io, options);
+  lists(quota.command('list').description('list quotas that were set or are used')).action((options: ListOptions) =>
+    listing(io, options, async (session) => {
       await session.printList(field(await session.get('/v1/quotas'), 'quotas'), COLUMNS);
-    },
+    }),
   );
 
   reads(quota.command('show').description('show the quota of an owner'))

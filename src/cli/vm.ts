@@ -17,6 +17,7 @@ import {
   writes,
 } from './session.ts';
 import { waitForVm, waitForVmGone } from './vm-wait.ts';
+import { type ListOptions, listing, lists } from './watch.ts';
 
 const COLUMNS: readonly Column[] = [
   ['IFACE ID', 'iface_id'],
@@ -58,13 +59,14 @@ interface CreateOptions extends WaitOptions {
 export function addVmCommands(program: Command, io: Io): void {
   const vm = program.command('vm').description("VMs' ports, of whatever made them; and small VMs that agents run");
 
-  reads(vm.command('list').description("list VM ports: those that hosts show, agents' VMs, registered ones"))
+  lists(vm.command('list').description("list VM ports: those that hosts show, agents' VMs, registered ones"))
     .option('--host <host>', 'only those on this host')
-    .action(async (options: CommonOptions & { host?: string }) => {
-      const session = openSession(io, options);
-      const query = options.host === undefined ? '' : `?host=${enc(options.host)}`;
-      await session.printList(field(await session.get(`/v1/vms${query}`), 'vms'), COLUMNS);
-    });
+    .action((options: ListOptions & { host?: string }) =>
+      listing(io, options, async (session) => {
+        const query = options.host === undefined ? '' : `?host=${enc(options.host)}`;
+        await session.printList(field(await session.get(`/v1/vms${query}`), 'vms'), COLUMNS);
+      }),
+    );
 
   reads(vm.command('show').description('show a VM port'))
     .argument('<vm>', 'iface-id, name or vm-id')
