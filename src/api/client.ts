@@ -44,7 +44,7 @@ export interface Client {
 }
 
 export interface ClientOptions {
-  /** `http://127.0.0.1:9876`, with or without a path prefix. */
+  /** `http://127.0.0.1:9876`, with or without a path prefix; `/v2` or `/v2.0` at its end is passed over. */
   readonly url: string;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
@@ -56,7 +56,7 @@ export function createClient({ url, signal, timeoutMs = REQUEST_TIMEOUT_MS }: Cl
   return {
     url,
     async request(method, path, body) {
-      const target = new URL(`${base.pathname.replace(/\/+$/, '')}${path}`, base);
+      const target = new URL(`${prefixOf(base, path)}${path}`, base);
       const text = body === undefined ? undefined : JSON.stringify(body);
       const answer = await send(target, { method, text, timeoutMs, signal }, url);
       return readReply(answer, url);
@@ -70,6 +70,12 @@ function parseUrl(url: string): URL {
     throw new ClientError('broken', `'${url}' is not the URL of an API: write http://ADDRESS:PORT`);
   }
   return parsed;
+}
+
+/** Where in the server's paths ours begin. Octavia's may be below a prefix of its own, `/v1` never is. */
+function prefixOf({ pathname }: URL, path: string): string {
+  const prefix = pathname.replace(/\/+$/, '').replace(/\/v2(\.0)?$/, '');
+  return path.startsWith('/v1/') ? prefix.replace(/\/load-balancer$/, '') : prefix;
 }
 
 interface Answer {

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { ApplyJson } from '../api/resources.ts';
 import { CliError, type Io } from './io.ts';
 import type { Column, Row } from './render/table.ts';
-import { type CommonOptions, field, openSession, writes } from './session.ts';
+import { type CommonOptions, field, openSession, type Session, writes } from './session.ts';
 
 const COLUMNS: readonly Column[] = [
   ['KIND', (item) => String(item.kind).replace('_', ' ')],
@@ -20,13 +20,22 @@ export function addApplyCommand(program: Command, io: Io): void {
     .requiredOption('-f, --file <file>', 'YAML or JSON; - for stdin')
     .addHelpText('after', EXAMPLE)
     .action(async (options: CommonOptions & { file: string }) => {
-      const { file } = options;
-      const name = file === '-' ? 'stdin' : file;
-      const document = await parseDocument(file === '-' ? await readAll(io.stdin, name) : await readFile(file), name);
-      const session = openSession(io, options);
-      const reply = await session.write('PUT', '/v1/apply', document);
-      await session.printList(field<ApplyJson['objects']>(reply.body, 'objects') as unknown as readonly Row[], COLUMNS);
+      const { name, text } = await readInput(io, options.file);
+      const document = await parseDocument(text, name);
+      await applyDocument(openSession(io, options), document);
     });
+}
+
+/** Sends the document, and prints what came of each object. */
+export async function applyDocument(session: Session, document: unknown): Promise<void> {
+  const reply = await session.write('PUT', '/v1/apply', document);
+  await session.printList(field<ApplyJson['objects']>(reply.body, 'objects') as unknown as readonly Row[], COLUMNS);
+}
+
+/** A file, or stdin for `-`, and its name in messages. Throws CliError for one that cannot be read or is too large. */
+export async function readInput(io: Io, file: string): Promise<{ readonly name: string; readonly text: string }> {
+  const name = file === '-' ? 'stdin' : file;
+  return { name, text: file === '-' ? await readAll(io.stdin, name) : await readFile(file) };
 }
 
 const EXAMPLE = `
@@ -48,8 +57,8 @@ Example:
             members:
               - {name: s1, address: 10.0.0.21, protocol_port: 80}`;
 
-/** The document of a file, checked. Throws CliError that names the file and the path or line at fault in it. */
-async function parseDocument(text: string, file: string): Promise<unknown> {
+/** The document of a file's text, checked. Throws CliError that names the file and the path or line at fault in it. */
+export async function parseDocument(text: string, file: string): Promise<unknown> {
   const { parse } = await import('yaml');
   let content: unknown;
   try {

@@ -75,7 +75,7 @@ export function addHealthMonitorCommands(program: Command, io: Io): void {
     .action((options: ListOptions & { pool?: string }) =>
       listing(io, options, async (session) => {
         const query = options.pool === undefined ? '' : `?pool_id=${await resolve(session, 'pool', options.pool)}`;
-        await session.printList(field(await session.get(`${PATH}${query}`), 'healthmonitors'), COLUMNS);
+        await session.printList(await session.list(`${PATH}${query}`, 'healthmonitors'), COLUMNS);
       }),
     );
 

@@ -22,7 +22,8 @@ const COLUMNS: readonly Column[] = [
   ['OPERATING', 'operating_status'],
 ];
 
-function vips({ vip_address, additional_vips }: LoadBalancerJson): readonly string[] {
+/** Octavia has additional VIPs since 2.26. */
+function vips({ vip_address, additional_vips = [] }: LoadBalancerJson): readonly string[] {
   return [vip_address, ...additional_vips.map((vip) => vip.ip_address)];
 }
 
@@ -75,7 +76,7 @@ export function addLoadBalancerCommands(program: Command, io: Io): void {
         const query = new URLSearchParams();
         if (options.name !== undefined) query.set('name', options.name);
         if (options.owner !== undefined) query.set('project_id', options.owner);
-        await session.printList(field(await session.get(`${PATH}?${query}`), 'loadbalancers'), COLUMNS);
+        await session.printList(await session.list(`${PATH}?${query}`, 'loadbalancers'), COLUMNS);
       }),
     );
 

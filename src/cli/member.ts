@@ -78,7 +78,7 @@ export function addMemberCommands(program: Command, io: Io): void {
           const id = await resolve(session, 'pool', pool);
           await session.printList(await membersByHost(session, id), HOST_COLUMNS);
         } else {
-          await session.printList(field(await session.get(await membersPath(session, pool)), 'members'), COLUMNS);
+          await session.printList(await session.list(await membersPath(session, pool), 'members'), COLUMNS);
         }
       }),
     );

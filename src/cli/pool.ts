@@ -79,7 +79,7 @@ export function addPoolCommands(program: Command, io: Io): void {
       listing(io, options, async (session) => {
         const query =
           options.lb === undefined ? '' : `?loadbalancer_id=${await resolve(session, 'load balancer', options.lb)}`;
-        await session.printList(field(await session.get(`${PATH}${query}`), 'pools'), COLUMNS);
+        await session.printList(await session.list(`${PATH}${query}`, 'pools'), COLUMNS);
       }),
     );
 

@@ -12,8 +12,10 @@ import { addHealthMonitorCommands } from './healthmonitor.ts';
 import { addHostCommands } from './host.ts';
 import { type Io, printable } from './io.ts';
 import { addLoadBalancerCommands } from './lb.ts';
+import { addLoadBalancerLines } from './lb-lines.ts';
 import { addListenerCommands } from './listener.ts';
 import { addMemberCommands } from './member.ts';
+import { addMigrationCommands } from './migration.ts';
 import { addNetworkCommands } from './network.ts';
 import { addPoolCommands } from './pool.ts';
 import { addQuotaCommands } from './quota.ts';
@@ -69,7 +71,9 @@ async function createProgram(args: readonly string[], io: Io): Promise<Command> 
     addBalancerCommands,
     addFlavorCommands,
     addFlavorProfileCommands,
+    addLoadBalancerLines,
     addApplyCommand,
+    addMigrationCommands,
     addStatusCommand,
     addFlowsCommand,
     addTraceCommand,

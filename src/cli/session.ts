@@ -1,26 +1,34 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Client, createClient, type Method, type Reply } from '../api/client.ts';
-import { CliError, type Io } from './io.ts';
+import { listAll, withOwnResources, writtenPath } from './endpoint.ts';
+import { CliError, type Io, UsageError } from './io.ts';
 import { FORMATS, type Format, printList, printObject } from './render/output.ts';
 import type { Column, Row } from './render/table.ts';
-import { waitForHosts } from './wait.ts';
+import { waitForHosts, waitForStatus } from './wait.ts';
 
 const DEFAULT_API_URL = 'http://127.0.0.1:9876';
 const DEFAULT_WAIT_SECONDS = 30;
 
 /** What every command that talks to the API can be told. */
 export interface CommonOptions {
-  readonly output: Format;
+  readonly output?: Format;
   readonly api?: string;
+  readonly endpoint?: string;
   readonly wait?: boolean;
   readonly timeout?: number;
 }
 
 /** Adds the options of a command that only reads. */
 export function reads(command: Command): Command {
+  command.addOption(new Option('-o, --output <format>', 'how to print').choices(FORMATS).default('table'));
+  return connects(command);
+}
+
+/** Adds the options of a command that talks to the API and prints in a way of its own. */
+export function connects(command: Command): Command {
   return command
-    .addOption(new Option('-o, --output <format>', 'how to print').choices(FORMATS).default('table'))
-    .option('--api <url>', `the controller's API (default: $HOSTLB_API, else ${DEFAULT_API_URL})`);
+    .option('--api <url>', `the controller's API (default: $HOSTLB_API, else ${DEFAULT_API_URL})`)
+    .option('--endpoint <url>', 'any Octavia API instead, with or without /load-balancer');
 }
 
 /** Adds the options of a command that writes and has a `--timeout` of its own. */
@@ -38,6 +46,8 @@ export interface Session {
   readonly io: Io;
   readonly client: Client;
   get(path: string): Promise<unknown>;
+  /** All objects of one of Octavia's collections, page by page; `key` is its name in the answer. */
+  list<T>(path: string, key: string): Promise<readonly T[]>;
   /** Sends a write; with `--wait`, also waits until every host has it. */
   write(method: Method, path: string, body?: unknown): Promise<Reply>;
   printList(items: readonly Row[], columns: readonly Column[]): Promise<void>;
@@ -45,17 +55,21 @@ export interface Session {
 }
 
 export function openSession(io: Io, options: CommonOptions): Session {
-  const { output, api, wait = false, timeout = DEFAULT_WAIT_SECONDS } = options;
-  const client = createClient({ url: api ?? (io.env.HOSTLB_API || DEFAULT_API_URL), signal: io.signal });
+  const { output = 'table', api, endpoint, wait = false, timeout = DEFAULT_WAIT_SECONDS } = options;
+  if (api !== undefined && endpoint !== undefined) throw new UsageError('--api and --endpoint exclude each other');
+  const url = endpoint ?? api ?? (io.env.HOSTLB_API || DEFAULT_API_URL);
+  const client = withOwnResources(createClient({ url, signal: io.signal }));
   return {
     io,
     client,
     get: async (path) => (await client.request('GET', path)).body,
+    list: (path, key) => listAll(client, path, key),
     async write(method, path, body) {
       const reply = await client.request(method, path, body);
-      if (wait && reply.generation !== undefined) {
-        await waitForHosts(client, { io, generation: reply.generation, timeoutMs: timeout * 1000 });
-      }
+      const { generation } = reply;
+      const waiting = { io, timeoutMs: timeout * 1000 };
+      if (wait && generation !== undefined) await waitForHosts(client, { ...waiting, generation });
+      else if (wait) await waitForStatus(client, { ...waiting, path: writtenPath(path, reply.body) });
       return reply;
     },
     printList: (items, columns) => printList(io, output, items, columns),

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '../api/client.ts';
+import { type Client, ClientError } from '../api/client.ts';
 import type { ProgressJson } from '../api/resources.ts';
 import { CliError, type Io } from './io.ts';
 
@@ -35,6 +35,41 @@ export async function waitForHosts(client: Client, { io, generation, timeoutMs }
     }
   } finally {
     line.clear();
+  }
+}
+
+export interface WaitForStatusOptions {
+  readonly io: Io;
+  /** Of the object, as Octavia has it. */
+  readonly path: string;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Waits at an API that has no numbers of changes: until the object is no longer PENDING_*, or is gone. Throws CliError when
+ * it ends in ERROR, or after the timeout.
+ */
+export async function waitForStatus(client: Client, { io, path, timeoutMs }: WaitForStatusOptions): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  for (let pauseMs = FIRST_POLL_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_POLL_MS)) {
+    const status = await provisioningStatus(client, path);
+    if (status === 'ERROR') throw new CliError(`the change is saved, but has failed: ${path} is in ERROR`);
+    if (status === undefined || !status.startsWith('PENDING_')) return;
+    const leftMs = deadline - performance.now();
+    if (leftMs <= 0) throw new CliError(`after ${timeoutMs / 1000} s ${path} is still ${status}`);
+    await sleep(Math.min(pauseMs, leftMs), undefined, { signal: io.signal });
+  }
+}
+
+/** Undefined: there is no such object, or it has no status. */
+async function provisioningStatus(client: Client, path: string): Promise<string | undefined> {
+  try {
+    const { body } = await client.request('GET', path);
+    const [object] = Object.values(body as Record<string, { readonly provisioning_status?: string } | undefined>);
+    return object?.provisioning_status;
+  } catch (error) {
+    if (error instanceof ClientError && error.status === 404) return undefined;
+    throw error;
   }
 }
 

@@ -1,0 +1,154 @@
+/** Services and trees as the document of `hostlb apply`. */
+import type { NetworkJson } from '../../api/resources.ts';
+import { familyOf } from '../../model/addresses.ts';
+import type { LoadBalancerTree, PoolTree } from '../services/read.ts';
+import { vipsOf } from '../services/read.ts';
+import type { Service } from '../services/service.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+export interface ServicesOptions {
+  /** The network with all of these VIPs. */
+  readonly networkOf: (vips: readonly string[]) => string;
+  readonly placement: string | undefined;
+}
+
+/**
+ * One load balancer per name, with a VIP of each family: services at further VIPs get one of their own, with the VIP in its
+ * name.
+ */
+export function servicesDocument(
+  services: readonly Service[],
+  { networkOf, placement }: ServicesOptions,
+): { readonly load_balancers: readonly Json[] } {
+  const groups = new Map<string, { readonly vips: string[]; readonly services: Service[] }>();
+  for (const service of services) {
+    const { name, vip } = service;
+    const first = groups.get(name) ?? { vips: [], services: [] };
+    const fits = first.vips.every((own) => own === vip.address || familyOf(own) !== familyOf(vip.address));
+    const key = fits ? name : `${name}-${vip.address}`;
+    const group = fits ? first : (groups.get(key) ?? { vips: [], services: [] });
+    groups.set(key, group);
+    if (!group.vips.includes(vip.address)) group.vips.push(vip.address);
+    group.services.push(service);
+  }
+  return {
+    load_balancers: [...groups].map(([name, { vips, services: own }]) => ({
+      ...{ name, network: networkOf(vips), vips, placement },
+      listeners: listenersOf(own),
+    })),
+  };
+}
+
+/** Services of both families at one port are one listener, whose pool has all their members. */
+function listenersOf(services: readonly Service[]): readonly Json[] {
+  const byPort = new Map<string, readonly Service[]>();
+  for (const service of services) {
+    const key = `${service.transport} ${service.vip.port}`;
+    byPort.set(key, [...(byPort.get(key) ?? []), service]);
+  }
+  return [...byPort.values()].map((own) => {
+    const [{ transport, vip, algorithm, sticky }] = own as readonly [Service, ...Service[]];
+    const members = own.flatMap(({ backends }) =>
+      backends.map(({ address, port, weight }) => ({ address, protocol_port: port, weight })),
+    );
+    const persistence = sticky ? { session_persistence: { type: 'SOURCE_IP' } } : {};
+    return {
+      ...{ protocol: transport.toUpperCase(), protocol_port: vip.port },
+      default_pool: { lb_algorithm: algorithm, ...persistence, members },
+    };
+  });
+}
+
+/** Attribute → what it is when left out; those that have no default are always written. */
+const LOAD_BALANCER = {
+  ...{ description: '', admin_state_up: true, lookup_mode: 'respond', return_path: 'balancer', until_ready: 'hold' },
+};
+const LISTENER = {
+  ...{ name: '', description: '', protocol: undefined, protocol_port: undefined, admin_state_up: true },
+  ...{ connection_limit: -1, timeout_client_data: 50_000, timeout_member_connect: 5000 },
+  ...{ timeout_member_data: 50_000, timeout_tcp_inspect: 0, allowed_cidrs: null },
+};
+const POOL = {
+  ...{ name: '', description: '', protocol: undefined, lb_algorithm: undefined, admin_state_up: true },
+  ...{ locality: 'none', locality_factor: 10, slow_start: 0 },
+};
+const MEMBER = {
+  ...{ name: '', address: undefined, protocol_port: undefined, weight: 1, backup: false, admin_state_up: true },
+  ...{ monitor_address: null, monitor_port: null },
+};
+const MONITOR = {
+  ...{ name: '', type: undefined, delay: undefined, timeout: undefined, max_retries: undefined, max_retries_down: 3 },
+  ...{ admin_state_up: true, http_method: null, url_path: null, expected_codes: null, http_version: null },
+  ...{ domain_name: null },
+};
+
+/** All networks and load balancers. `flavors`: name by id. */
+export function treesDocument(
+  trees: readonly LoadBalancerTree[],
+  { networks, flavors }: { readonly networks: readonly NetworkJson[]; readonly flavors: ReadonlyMap<string, string> },
+): Json {
+  const nameOf = new Map(networks.map(({ id, name }) => [id, name]));
+  return {
+    networks: networks.map(({ id: _id, balancer_range: range, ...network }) => ({
+      ...network,
+      ...(range.length === 0 ? {} : { balancer_range: range }),
+    })),
+    load_balancers: trees.map((tree) => {
+      const { loadBalancer } = tree;
+      const flavor = flavors.get(loadBalancer.flavor_id ?? '');
+      return {
+        name: loadBalancer.name,
+        ...(loadBalancer.project_id === '' ? {} : { owner: loadBalancer.project_id }),
+        network: nameOf.get(loadBalancer.vip_network_id) ?? loadBalancer.vip_network_id,
+        vips: vipsOf(loadBalancer),
+        placement: loadBalancer.provider,
+        ...(flavor === undefined ? {} : { flavor }),
+        ...kept(loadBalancer, LOAD_BALANCER),
+        ...balancingOf(tree),
+      };
+    }),
+  };
+}
+
+/** Pools of one listener stand in it; others beside the listeners, by name. */
+function balancingOf({ listeners, pools }: LoadBalancerTree): Json {
+  const users = (pool: PoolTree): number => listeners.filter((listener) => listener.pool === pool).length;
+  const apart = pools.filter((pool) => users(pool) !== 1);
+  return {
+    listeners: listeners.map(({ listener, pool }) => ({
+      ...kept(listener, LISTENER),
+      ...(Object.keys(listener.insert_headers).length === 0 ? {} : { insert_headers: listener.insert_headers }),
+      ...(pool === undefined ? {} : { default_pool: apart.includes(pool) ? nameIn(pool) : poolOf(pool) }),
+    })),
+    ...(apart.length === 0 ? {} : { pools: apart.map((pool) => ({ ...poolOf(pool), name: nameIn(pool) })) }),
+  };
+}
+
+/** What listeners call it by. */
+function nameIn({ pool: { id, name } }: PoolTree): string {
+  return name === '' ? id : name;
+}
+
+function poolOf({ pool, members, monitor }: PoolTree): Json {
+  const { session_persistence: persistence } = pool;
+  const cookie = persistence?.cookie_name ? { cookie_name: persistence.cookie_name } : {};
+  return {
+    ...kept(pool, POOL),
+    ...(persistence ? { session_persistence: { type: persistence.type, ...cookie } } : {}),
+    ...(monitor === undefined ? {} : { healthmonitor: kept(monitor, MONITOR) }),
+    members: members.map((member) => kept(member, MEMBER)),
+  };
+}
+
+/** The object's attributes that differ from what they are when left out. */
+function kept(object: object, defaults: Json): Json {
+  const given = object as Json;
+  const differs = ([key, byDefault]: readonly [string, unknown]) =>
+    given[key] !== byDefault && given[key] !== undefined;
+  return Object.fromEntries(
+    Object.entries(defaults)
+      .filter(differs)
+      .map(([key]) => [key, given[key]]),
+  );
+}
