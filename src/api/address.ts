@@ -14,12 +14,12 @@ export class AddressError extends Error {
 }
 
 /**
- * Parses `ADDR:PORT`, IPv6 in brackets, port 0 for any free one. Throws AddressError for anything else and, since the
- * API has no authentication, for an address that other machines can reach unless `allowRemote` is set.
+ * Parses `ADDR:PORT`, IPv6 in brackets, port 0 for any free one. Throws AddressError for anything else and, without
+ * authentication, for an address that other machines can reach.
  */
 export function parseApiAddress(
   text: string,
-  { allowRemote = false }: { readonly allowRemote?: boolean } = {},
+  { authenticates = false }: { readonly authenticates?: boolean } = {},
 ): ApiAddress {
   const [, bracketed, plain, digits] = /^(?:\[([^\]]*)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain ?? '';
@@ -28,9 +28,9 @@ export function parseApiAddress(
   if (!valid || !(port <= 65535)) {
     throw new AddressError(`'${text.slice(0, 80)}' is not ADDRESS:PORT, e.g. ${DEFAULT_API_ADDRESS} or [::1]:9876`);
   }
-  if (!allowRemote && !isLoopback(host)) {
+  if (!authenticates && !isLoopback(host)) {
     throw new AddressError(
-      `the API has no authentication, so it does not listen on ${host}: use 127.0.0.1, or give --allow-remote if everyone who can reach that address may change everything`,
+      `without authentication the API does not listen on ${host}, where others can reach it: give --auth FILE, or use 127.0.0.1`,
     );
   }
   return { host, port };

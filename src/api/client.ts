@@ -1,4 +1,5 @@
 /** A small client of the HTTP API. Loads nothing but node:http, so that programs that use it start fast. */
+import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import http from 'node:http';
 import https from 'node:https';
@@ -48,17 +49,33 @@ export interface ClientOptions {
   readonly url: string;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
+  readonly credentials?: Credentials | undefined;
+}
+
+/** Who the client is, where the API asks. Files are in PEM. */
+export interface Credentials {
+  readonly token?: string | undefined;
+  readonly user?: string | undefined;
+  readonly password?: string | undefined;
+  /** Which of the user's projects is meant. */
+  readonly project?: string | undefined;
+  readonly certificate?: string | undefined;
+  readonly privateKey?: string | undefined;
+  /** Who signed the API's certificate, where that is nobody that the system knows. */
+  readonly caCert?: string | undefined;
 }
 
 /** Throws ClientError('broken') for a URL that is none. */
-export function createClient({ url, signal, timeoutMs = REQUEST_TIMEOUT_MS }: ClientOptions): Client {
+export function createClient(options: ClientOptions): Client {
+  const { url, signal, timeoutMs = REQUEST_TIMEOUT_MS, credentials = {} } = options;
   const base = parseUrl(url);
+  const identity = { headers: authHeaders(credentials), ...tlsFiles(credentials) };
   return {
     url,
     async request(method, path, body) {
       const target = new URL(`${prefixOf(base, path)}${path}`, base);
       const text = body === undefined ? undefined : JSON.stringify(body);
-      const answer = await send(target, { method, text, timeoutMs, signal }, url);
+      const answer = await send(target, { method, text, timeoutMs, signal, identity }, url);
       return readReply(answer, url);
     },
   };
@@ -88,17 +105,43 @@ interface Sent {
   readonly text: string | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  readonly identity: ReturnType<typeof tlsFiles> & { readonly headers: Readonly<Record<string, string>> };
 }
 
-function send(target: URL, { method, text, timeoutMs, signal }: Sent, url: string): Promise<Answer> {
-  const headers: Record<string, string> = { accept: 'application/json, text/plain' };
+function authHeaders({ token, user, password, project }: Credentials): Record<string, string> {
+  const own = project === undefined ? {} : { 'x-project-id': project };
+  if (token !== undefined) return { ...own, 'x-auth-token': token };
+  if (user === undefined || password === undefined) return own;
+  return { ...own, authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` };
+}
+
+function tlsFiles({ certificate, privateKey, caCert }: Credentials) {
+  return {
+    ...(certificate !== undefined && { cert: readPem(certificate) }),
+    ...(privateKey !== undefined && { key: readPem(privateKey) }),
+    ...(caCert !== undefined && { ca: readPem(caCert) }),
+  };
+}
+
+function readPem(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new ClientError('broken', `${file} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+function send(target: URL, { method, text, timeoutMs, signal, identity }: Sent, url: string): Promise<Answer> {
+  const { headers: shown, ...tls } = identity;
+  const headers: Record<string, string> = { accept: 'application/json, text/plain', ...shown };
   if (text !== undefined) {
     headers['content-type'] = 'application/json';
     headers['content-length'] = String(Buffer.byteLength(text));
   }
   return new Promise((resolve, reject) => {
     const { request } = target.protocol === 'https:' ? https : http;
-    const outgoing = request(target, { method, headers, ...(signal === undefined ? {} : { signal }) }, (response) => {
+    const options = { method, headers, ...tls, ...(signal === undefined ? {} : { signal }) };
+    const outgoing = request(target, options, (response) => {
       readText(response).then((body) => resolve({ response, text: body }), fail);
     });
     const timer = setTimeout(() => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { ModelError, type ModelErrorCode } from '../model/errors.ts';
 
 /** A request that the API refuses: HTTP status and the text that the client sees (`faultstring`). */
@@ -83,6 +84,12 @@ export function unsupported(placement: string, option: string): ApiError {
     501,
     `Provider '${placement}' does not support a requested option: ${option} (no placement does)`,
   );
+}
+
+/** An error answer as the API at that path writes it: the identity API has Keystone's shape. */
+export function bodyOf(fault: Fault, status: number, path: string): object {
+  if (!/^\/(identity|v3)(\/|$)/.test(path)) return fault;
+  return { error: { code: status, title: STATUS_CODES[status] ?? 'Error', message: fault.faultstring } };
 }
 
 const PRINTED_LENGTH = 255;

@@ -4,17 +4,17 @@ import { AddressError, DEFAULT_API_ADDRESS, parseApiAddress } from './address.ts
 export interface ListenOptions {
   /** `ADDR:PORT`, default 127.0.0.1:9876. */
   readonly address?: string | undefined;
-  /** Allows addresses that other machines can reach. */
-  readonly allowRemote?: boolean | undefined;
+  /** Whether the API authenticates: only then may it listen where other machines can reach it. */
+  readonly authenticates?: boolean | undefined;
 }
 
 /**
  * Starts to serve the API; answers its URL. Throws AddressError for an address that is malformed, reachable from
- * outside without `allowRemote`, or taken. `app.close()` stops it.
+ * outside without authentication, or taken. `app.close()` stops it.
  */
 export async function listen(app: FastifyInstance, options: ListenOptions = {}): Promise<string> {
-  const { address = DEFAULT_API_ADDRESS, allowRemote = false } = options;
-  const { host, port } = parseApiAddress(address, { allowRemote });
+  const { address = DEFAULT_API_ADDRESS, authenticates = false } = options;
+  const { host, port } = parseApiAddress(address, { authenticates });
   try {
     return await app.listen({ host, port });
   } catch (error) {

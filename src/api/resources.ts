@@ -197,6 +197,16 @@ export interface VmJson {
   readonly client_of: readonly string[];
 }
 
+export interface UserJson {
+  readonly id: string;
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly password_set: boolean;
+  /** Project → roles in it. */
+  readonly projects: Readonly<Record<string, readonly string[]>>;
+  readonly created_at: string;
+}
+
 export interface QuotaJson {
   readonly owner: string;
   /** How many machines of ours it may have. */

@@ -1,6 +1,7 @@
 import type { ControllerView } from '../controller/view.ts';
 import type { Model } from '../model/types.ts';
 import type { Store } from '../store/types.ts';
+import type { Caller } from './auth/caller.ts';
 
 /** One row of a route table: a method, a path below a prefix and what answers. */
 export interface Route {
@@ -14,8 +15,18 @@ export interface Route {
 export interface Call {
   readonly store: Store;
   readonly view: ControllerView;
-  /** The model now; after a write has resolved, the model with it. */
+  /**
+   * The model now, as far as the caller may see it: the load balancers of others are not in it. After a write has resolved,
+   * the model with it.
+   */
   readonly model: Model;
+  readonly caller: Caller;
+  /** Whether the caller may treat what belongs to this owner as the route's right says. */
+  readonly mayReach: (owner: string) => boolean;
+  /** Address that the request came from. */
+  readonly source: string;
+  /** A header of the request, by its name in small letters. */
+  readonly header: (name: string) => string | undefined;
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   /** Parsed JSON, not yet checked; undefined when there was none. */
@@ -35,6 +46,7 @@ export interface Answer {
   readonly contentType?: string | undefined;
   /** The change number of a write. */
   readonly generation?: number | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The parameter of that name; the route's path promises that it is there. */

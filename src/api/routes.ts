@@ -53,6 +53,8 @@ const own = [
 export const routes: readonly Route[] = [
   ...OCTAVIA_ROOTS.flatMap(discoveryRoutes),
   ...OCTAVIA_ROOTS.flatMap((root) => OCTAVIA_VERSIONS.flatMap((version) => below(`${root}${version}`, octavia))),
+  // where catalogs have Neutron
+  ...OCTAVIA_VERSIONS.flatMap((version) => below(`/network${version}`, neutronRoutes)),
   ...below('/v1', own),
 ];
 

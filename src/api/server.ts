@@ -2,9 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
-import { ApiError, faultOf } from './errors.ts';
+import { ownedModel } from '../model/owned.ts';
+import { NO_AUTHENTICATION } from './auth/authenticator.ts';
+import { mayReach, reach } from './auth/caller.ts';
+import { callerOf, guard } from './auth/guard.ts';
+import { type Access, accessOf, rightOf } from './auth/policy.ts';
+import { ApiError, bodyOf, faultOf } from './errors.ts';
 import type { Call, Route } from './route.ts';
 import { routes } from './routes.ts';
+import { tlsOptions } from './tls.ts';
 import type { ApiComponents } from './types.ts';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
@@ -18,8 +24,9 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
  * The HTTP API as a fastify instance that does not listen yet. Every error, of whatever origin, is answered as
  * Octavia's fault JSON; every answer carries `x-openstack-request-id`, every write `x-hostlb-generation`.
  */
-export function createApi({ store, view, logger }: ApiComponents): FastifyInstance {
+export function createApi({ store, view, logger, authentication, tls }: ApiComponents): FastifyInstance {
   const app = Fastify({
+    ...(tls && { https: tlsOptions(tls) }),
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     genReqId: () => `req-${randomUUID()}`,
@@ -52,13 +59,16 @@ export function createApi({ store, view, logger }: ApiComponents): FastifyInstan
     throw new ApiError(404, `There is nothing at ${pathOf(request)}`);
   });
 
+  const { authenticator = NO_AUTHENTICATION, routes: identity = [] } = authentication ?? {};
   const components = { store, view };
-  for (const [path, table] of byPath(routes)) {
+  for (const [path, table] of byPath([...routes, ...identity])) {
     for (const route of table) {
+      const access = accessOf(route);
       app.route({
         method: route.method,
         url: path,
-        handler: (request, reply) => answer(route, components, request, reply),
+        onRequest: guard(access, authenticator),
+        handler: (request, reply) => answer({ route, access }, components, request, reply),
       });
     }
     refuseOtherMethods(app, path, table);
@@ -67,23 +77,31 @@ export function createApi({ store, view, logger }: ApiComponents): FastifyInstan
 }
 
 async function answer(
-  route: Route,
+  { route, access }: { readonly route: Route; readonly access: Access },
   { store, view }: Pick<Call, 'store' | 'view'>,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const [path, query] = splitUrl(request.url);
+  const caller = callerOf(request);
+  const right = rightOf(access);
+  const extent = right === undefined ? 'all' : reach(caller, right);
   const {
     status = 200,
     body,
     contentType,
     generation,
+    headers = {},
   } = await route.answer({
     store,
     view,
     get model() {
-      return store.model;
+      return extent === 'all' ? store.model : ownedModel(store.model, caller.project ?? '');
     },
+    caller,
+    mayReach: (owner) => right !== undefined && mayReach(caller, right, owner),
+    source: request.ip,
+    header: (name) => [request.headers[name]].flat()[0],
     params: request.params as Record<string, string>,
     query: new URLSearchParams(query),
     body: request.body,
@@ -95,7 +113,7 @@ async function answer(
     request.log.info({ method: request.method, path, generation, requestId: request.id }, 'changed');
   }
   if (contentType !== undefined) reply.type(contentType);
-  return reply.code(status).send(body);
+  return reply.code(status).headers(headers).send(body);
 }
 
 function sendFault(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -105,7 +123,10 @@ function sendFault(error: unknown, request: FastifyRequest, reply: FastifyReply)
       { err: error, method: request.method, url: request.url, requestId: request.id },
       'request failed',
     );
-  return reply.code(status).header('x-openstack-request-id', request.id).send(fault);
+  return reply
+    .code(status)
+    .header('x-openstack-request-id', request.id)
+    .send(bodyOf(fault, status, pathOf(request)));
 }
 
 /** What is not HTTP at all gets a fault too, and the connection is closed. */

@@ -41,8 +41,12 @@ function explain(first: z.core.$ZodIssue, { at, argument }: { at: string; argume
     return unknownAttribute(path === '' ? argument : `${argument}.${path}`, issue.keys);
   }
   const missing = issue.input === undefined && issue.path.length > 0;
-  return invalidField(path === '' ? at : path, issue.input, missing ? 'Mandatory field missing.' : issue.message);
+  const value = SECRET.test(path) ? '***' : issue.input;
+  return invalidField(path === '' ? at : path, value, missing ? 'Mandatory field missing.' : issue.message);
 }
+
+/** Attributes whose values no message may repeat. */
+const SECRET = /(^|\.)(password|secret|token)$/;
 
 /** Of the alternatives of a union, the one that the value came closest to is the one that was meant. */
 function insideUnion(issue: z.core.$ZodIssue): z.core.$ZodIssue {

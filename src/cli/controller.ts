@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { AgentOptions } from '../agent/options.ts';
 import { AddressError, DEFAULT_API_ADDRESS, parseApiAddress } from '../api/address.ts';
-import type { ControllerOptions } from '../controller/options.ts';
+import type { ApiTlsFiles, ControllerOptions } from '../controller/options.ts';
 import { type MachineFlags, machine, machineOptions } from './agent.ts';
 import { commaList, type DaemonFlags, daemon, daemonOptions } from './daemon.ts';
 import { type Io, UsageError } from './io.ts';
@@ -12,7 +12,10 @@ interface Flags extends DaemonFlags, MachineFlags {
   readonly db?: readonly string[];
   readonly stateDir: string;
   readonly api: string;
-  readonly allowRemote?: boolean;
+  readonly auth?: string;
+  readonly apiPrivateKey?: string;
+  readonly apiCertificate?: string;
+  readonly apiCaCert?: string;
   readonly hosts?: readonly string[];
   readonly linger: number;
   readonly drain: number;
@@ -28,7 +31,10 @@ export function addControllerCommand(program: Command, io: Io): void {
     .option('--db <remote,…>', 'OVSDB remotes of the state database (default: a private one)', commaList)
     .option('--state-dir <dir>', 'where the private state database lives', '/var/lib/hostlb')
     .option('--api <address:port>', 'where the API listens', DEFAULT_API_ADDRESS)
-    .option('--allow-remote', 'let --api be an address that other machines reach: there is no authentication')
+    .option('--auth <file>', 'who may use the API, see docs/authentication.md (default: anybody, on loopback only)')
+    .option('--api-private-key <file>', "for HTTPS: the API's private key, PEM")
+    .option('--api-certificate <file>', "for HTTPS: the API's certificate, PEM")
+    .option('--api-ca-cert <file>', "for HTTPS: who signed clients' certificates, PEM")
     .option('--hosts <name,…>', 'keep only these hosts (default: all)', commaList)
     .option('--linger <seconds>', 'how long a balancer outlives the last client on its host', seconds, 5)
     .option(
@@ -59,19 +65,31 @@ function withAgent(flags: Flags): Omit<AgentOptions, 'db'> | undefined {
 
 /** Throws UsageError. */
 export function controllerOptions(flags: Omit<Flags, keyof MachineFlags>): ControllerOptions {
-  const { db = [], hosts = [], stateDir, api, allowRemote = false, linger, drain, announce, audit } = flags;
+  const { db = [], hosts = [], stateDir, api, auth, linger, drain, announce, audit } = flags;
   try {
-    parseApiAddress(api, { allowRemote });
+    parseApiAddress(api, { authenticates: auth !== undefined });
   } catch (error) {
     if (error instanceof AddressError) throw new UsageError(error.message);
     throw error;
   }
   return {
     ...daemonOptions(flags),
-    ...{ db, hosts, stateDir, apiAddress: api, allowRemoteApi: allowRemote },
+    ...{ db, hosts, stateDir, apiAddress: api, authFile: auth, apiTls: apiTls(flags) },
     lingerMs: linger * 1000,
     drainMs: drain * 1000,
     announceMs: announce * 1000,
     auditMs: audit * 1000,
   };
+}
+
+/** Throws UsageError when only some of the files are given. */
+function apiTls({ apiPrivateKey, apiCertificate, apiCaCert }: Partial<Flags>): ApiTlsFiles | undefined {
+  if (apiPrivateKey === undefined && apiCertificate === undefined) {
+    if (apiCaCert !== undefined) throw new UsageError('--api-ca-cert needs --api-private-key and --api-certificate');
+    return undefined;
+  }
+  if (apiPrivateKey === undefined || apiCertificate === undefined) {
+    throw new UsageError('--api-private-key and --api-certificate go together');
+  }
+  return { privateKey: apiPrivateKey, certificate: apiCertificate, clientCa: apiCaCert };
 }

@@ -21,6 +21,7 @@ import { addPoolCommands } from './pool.ts';
 import { addQuotaCommands } from './quota.ts';
 import { addStatusCommand } from './status.ts';
 import { addTraceCommand } from './trace.ts';
+import { addUserCommands } from './user.ts';
 import { addVmCommands } from './vm.ts';
 
 export const EXIT_OK = 0;
@@ -68,6 +69,7 @@ async function createProgram(args: readonly string[], io: Io): Promise<Command> 
     addHostCommands,
     addVmCommands,
     addQuotaCommands,
+    addUserCommands,
     addBalancerCommands,
     addFlavorCommands,
     addFlavorProfileCommands,

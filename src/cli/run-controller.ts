@@ -1,12 +1,15 @@
 /** `hostlb controller` as a process: state database, controller and API, started in order and stopped in reverse. */
 import { rm, writeFile } from 'node:fs/promises';
-import { pino } from 'pino';
 import type { AgentOptions } from '../agent/options.ts';
+import { createAuthentication } from '../api/auth/authentication.ts';
 import { createApi, listen } from '../api/index.ts';
 import { Controller } from '../controller/controller.ts';
 import type { ControllerOptions } from '../controller/options.ts';
 import { controllerView } from '../controller/view.ts';
+import { Accounts } from '../store/accounts.ts';
 import { createStore, EmbeddedDatabase } from '../store/index.ts';
+import { createLogger } from '../util/logger.ts';
+import { readAuthFile } from './auth-file.ts';
 import { startAgent } from './with-agent.ts';
 
 export interface ControllerProcess {
@@ -25,10 +28,8 @@ const BACKOFF_MS = { min: 50, max: 2_000 };
  */
 export async function runController(options: ControllerOptions, { signal, agent }: ControllerProcess): Promise<void> {
   const { db, stateDir, tls, logLevel, logFile, pidFile } = options;
-  const logger = pino(
-    { level: logLevel, base: null },
-    pino.destination(logFile === undefined ? 2 : { dest: logFile, append: true, sync: true }),
-  );
+  const auth = options.authFile === undefined ? undefined : await readAuthFile(options.authFile);
+  const logger = createLogger(logLevel, logFile);
   const undo: (() => Promise<unknown>)[] = [];
   try {
     let remote = db.join(',');
@@ -50,9 +51,14 @@ export async function runController(options: ControllerOptions, { signal, agent 
     undo.push(() => controller.stop());
     controller.start();
 
-    const api = createApi({ store, view: controllerView(controller), logger });
+    const accounts = new Accounts({ remote, backoffMs: BACKOFF_MS, ...(tls && { tls }) });
+    undo.push(() => accounts.stop());
+    await accounts.start(signal);
+    const authentication = createAuthentication({ config: auth, accounts });
+    undo.push(async () => authentication.close());
+    const api = createApi({ store, view: controllerView(controller), logger, authentication, tls: options.apiTls });
     undo.push(() => api.close());
-    const url = await listen(api, { address: options.apiAddress, allowRemote: options.allowRemoteApi });
+    const url = await listen(api, { address: options.apiAddress, authenticates: auth !== undefined });
     if (agent !== undefined) {
       const running = startAgent({ ...agent, db: remote.split(',') }, logger);
       undo.push(() => running.stop());

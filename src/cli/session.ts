@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Client, createClient, type Method, type Reply } from '../api/client.ts';
+import { type Client, type Credentials, createClient, type Method, type Reply } from '../api/client.ts';
 import { listAll, withOwnResources, writtenPath } from './endpoint.ts';
 import { CliError, type Io, UsageError } from './io.ts';
 import { FORMATS, type Format, printList, printObject } from './render/output.ts';
@@ -58,7 +58,7 @@ export function openSession(io: Io, options: CommonOptions): Session {
   const { output = 'table', api, endpoint, wait = false, timeout = DEFAULT_WAIT_SECONDS } = options;
   if (api !== undefined && endpoint !== undefined) throw new UsageError('--api and --endpoint exclude each other');
   const url = endpoint ?? api ?? (io.env.HOSTLB_API || DEFAULT_API_URL);
-  const client = withOwnResources(createClient({ url, signal: io.signal }));
+  const client = withOwnResources(createClient({ url, signal: io.signal, credentials: credentialsIn(io.env) }));
   return {
     io,
     client,
@@ -74,6 +74,15 @@ export function openSession(io: Io, options: CommonOptions): Session {
     },
     printList: (items, columns) => printList(io, output, items, columns),
     printObject: (object) => printObject(io, output, object),
+  };
+}
+
+/** Who the user is. Secrets come from the environment: on a command line, others could read them. */
+function credentialsIn(env: Io['env']): Credentials {
+  const said = (name: string) => env[`HOSTLB_${name}`] || undefined;
+  return {
+    ...{ token: said('TOKEN'), user: said('USER'), password: said('PASSWORD'), project: said('PROJECT') },
+    ...{ certificate: said('CERTIFICATE'), privateKey: said('PRIVATE_KEY'), caCert: said('CA_CERT') },
   };
 }
 

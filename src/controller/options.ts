@@ -7,6 +7,13 @@ export interface TlsFiles {
   readonly caCert: string;
 }
 
+export interface ApiTlsFiles {
+  readonly privateKey: string;
+  readonly certificate: string;
+  /** Who vouches for clients' certificates; undefined = clients show none. */
+  readonly clientCa: string | undefined;
+}
+
 export interface ControllerOptions {
   /** OVSDB remotes of the state database, all members of one cluster; empty = run a private one in `stateDir`. */
   readonly db: readonly string[];
@@ -14,8 +21,10 @@ export interface ControllerOptions {
   readonly stateDir: string;
   /** `ADDR:PORT` of the HTTP API. */
   readonly apiAddress: string;
-  /** Allows an `apiAddress` that other machines can reach. */
-  readonly allowRemoteApi: boolean;
+  /** The file that says who may use the API; undefined = no authentication, only on loopback. */
+  readonly authFile: string | undefined;
+  /** Files of the API's own TLS; undefined = plain HTTP. */
+  readonly apiTls: ApiTlsFiles | undefined;
   /** Names of the hosts to keep; empty = all. */
   readonly hosts: readonly string[];
   /** For `ssl:` remotes. */

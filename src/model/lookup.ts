@@ -1,5 +1,6 @@
 /** Finding objects of a model by id or name. Those that throw say `not found` in Octavia's words. */
 import { ModelError } from './errors.ts';
+import { loadBalancerAbove } from './load-balancer-index.ts';
 import type {
   Flavor,
   FlavorData,
@@ -50,11 +51,9 @@ export function findListener(
   model: Model,
   id: string,
 ): { readonly loadBalancer: LoadBalancer; readonly listener: Listener } | undefined {
-  for (const loadBalancer of model.loadBalancers.values()) {
-    const listener = loadBalancer.listeners.find((candidate) => candidate.id === id);
-    if (listener !== undefined) return { loadBalancer, listener };
-  }
-  return undefined;
+  const loadBalancer = loadBalancerAbove(model.loadBalancers, id);
+  const listener = loadBalancer?.listeners.find((candidate) => candidate.id === id);
+  return loadBalancer && listener && { loadBalancer, listener };
 }
 
 /** The pool and the load balancer it belongs to. */
@@ -62,11 +61,9 @@ export function findPool(
   model: Model,
   id: string,
 ): { readonly loadBalancer: LoadBalancer; readonly pool: Pool } | undefined {
-  for (const loadBalancer of model.loadBalancers.values()) {
-    const pool = loadBalancer.pools.find((candidate) => candidate.id === id);
-    if (pool !== undefined) return { loadBalancer, pool };
-  }
-  return undefined;
+  const loadBalancer = loadBalancerAbove(model.loadBalancers, id);
+  const pool = loadBalancer?.pools.find((candidate) => candidate.id === id);
+  return loadBalancer && pool && { loadBalancer, pool };
 }
 
 /** The health monitor with its pool and load balancer. */
@@ -74,12 +71,9 @@ export function findHealthMonitor(
   model: Model,
   id: string,
 ): { readonly loadBalancer: LoadBalancer; readonly pool: Pool; readonly healthMonitor: HealthMonitor } | undefined {
-  for (const loadBalancer of model.loadBalancers.values()) {
-    for (const pool of loadBalancer.pools) {
-      if (pool.healthMonitor?.id === id) return { loadBalancer, pool, healthMonitor: pool.healthMonitor };
-    }
-  }
-  return undefined;
+  const loadBalancer = loadBalancerAbove(model.loadBalancers, id);
+  const pool = loadBalancer?.pools.find(({ healthMonitor }) => healthMonitor?.id === id);
+  return loadBalancer && pool?.healthMonitor && { loadBalancer, pool, healthMonitor: pool.healthMonitor };
 }
 
 /** By id, else by name. */

@@ -10,6 +10,7 @@
  * Whatever comes out equal to what was there stays the same object, so `===` tells whether something changed. The law
  * that tests enforce: after any changes the model equals one that is built from scratch.
  */
+import { carryIndex } from '../model/load-balancer-index.ts';
 import { EMPTY_MODEL } from '../model/lookup.ts';
 import type { BalancerAddress, LoadBalancer, Model, RegisteredPort } from '../model/types.ts';
 import type { Row } from '../ovsdb/index.ts';
@@ -65,6 +66,7 @@ export class ModelBuilder {
       this.#relate(id, built);
       return built;
     });
+    carryIndex(previous.loadBalancers, loadBalancers.objects, loadBalancers.changed);
     const balancers = merge(previous.balancers, changed.balancers, (id, old) =>
       buildBalancer(rows, id, { loadBalancerId: this.#above.get(id), previous: old }),
     );

@@ -38,7 +38,7 @@ describe('controller with agent', function () {
     const running = runController(
       {
         ...common,
-        ...{ db: [], stateDir, apiAddress, allowRemoteApi: false, hosts: [] },
+        ...{ db: [], stateDir, apiAddress, authFile: undefined, apiTls: undefined, hosts: [] },
         ...{ lingerMs: 0, drainMs: 0, announceMs: 30_000, auditMs: 60_000 },
       },
       {

@@ -113,13 +113,13 @@ describe('API: the client, over HTTP', () => {
   });
 
   describe('the address to listen on', () => {
-    it('is a loopback one, unless it is said otherwise', () => {
+    it('is a loopback one without authentication', () => {
       expect(parseApiAddress('127.0.0.1:9876')).to.deep.equal({ host: '127.0.0.1', port: 9876 });
       expect(parseApiAddress('[::1]:0')).to.deep.equal({ host: '::1', port: 0 });
       expect(parseApiAddress('localhost:1').host).to.equal('localhost');
       for (const address of ['0.0.0.0:9876', '192.0.2.1:80', '[::]:1', '[fd00::1]:1']) {
-        expect(() => parseApiAddress(address)).to.throw(AddressError, '--allow-remote');
-        expect(parseApiAddress(address, { allowRemote: true }).port).to.be.above(0);
+        expect(() => parseApiAddress(address)).to.throw(AddressError, '--auth FILE');
+        expect(parseApiAddress(address, { authenticates: true }).port).to.be.above(0);
       }
       for (const address of [
         '',
@@ -131,7 +131,7 @@ describe('API: the client, over HTTP', () => {
         'host.example:80',
         '127.0.0.256:1',
       ]) {
-        expect(() => parseApiAddress(address, { allowRemote: true }), address).to.throw(
+        expect(() => parseApiAddress(address, { authenticates: true }), address).to.throw(
           AddressError,
           'is not ADDRESS:PORT',
         );

@@ -70,7 +70,11 @@ describe('CLI: usage', () => {
     ['apply', /required option '-f, --file <file>'/],
     ['agent --db unix:/x', /required option '--host <name>'/],
     ['agent --host h1 --db ,', /--db names no remote/],
-    ['controller --api 0.0.0.0:9876', /--allow-remote/],
+    ['controller --api 0.0.0.0:9876', /--auth FILE/],
+    ['controller --api-certificate c', /go together/],
+    ['controller --api-ca-cert c', /needs --api-private-key/],
+    ['user create a', /required option '--project <name>'/],
+    ['user set a', /nothing to change/],
     ['controller --api nonsense', /is not ADDRESS:PORT/],
     ['controller --linger soon', /Must be a number of seconds/],
     ['controller --log-level loud', /Allowed choices are/],
@@ -136,7 +140,8 @@ describe('CLI: usage', () => {
       audit: 60,
     });
     expect(controller).to.deep.equal({
-      ...{ db: [], hosts: [], stateDir: '/s', apiAddress: '127.0.0.1:9876', allowRemoteApi: false, tls: undefined },
+      ...{ db: [], hosts: [], stateDir: '/s', apiAddress: '127.0.0.1:9876', tls: undefined },
+      ...{ authFile: undefined, apiTls: undefined },
       ...{
         lingerMs: 500,
         drainMs: 7000,

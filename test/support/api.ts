@@ -1,11 +1,16 @@
 /** The HTTP API over a real state database, with a controller's view that tests fill in. */
 import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { createAuthentication } from '../../src/api/auth/authentication.ts';
+import { checkAuthConfig } from '../../src/api/auth/config.ts';
 import { type ControllerView, createApi, type FlowDiff, listen, type ObservedPort } from '../../src/api/index.ts';
+import type { ApiTlsFiles } from '../../src/controller/options.ts';
 import { ModelError } from '../../src/model/errors.ts';
 import type { LoadBalancer } from '../../src/model/types.ts';
+import { Accounts } from '../../src/store/accounts.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { packaged } from '../../src/util/paths.ts';
-import { startOvsdbServer } from './ovsdb-server.ts';
+import { type OvsdbServer, startOvsdbServer } from './ovsdb-server.ts';
 
 /** A view whose answers are plain attributes. */
 export interface FakeView extends ControllerView {
@@ -22,6 +27,8 @@ export interface Answered {
 }
 
 export interface ApiFixture {
+  readonly server: OvsdbServer;
+  readonly accounts: Accounts;
   readonly store: Store;
   readonly view: FakeView;
   readonly app: FastifyInstance;
@@ -34,13 +41,31 @@ export interface ApiFixture {
   stop(): Promise<void>;
 }
 
-export async function startApi(): Promise<ApiFixture> {
+export interface ApiFixtureOptions {
+  /** What the file of `--auth` says; absent = no authentication, and no users either. */
+  readonly auth?: unknown;
+  readonly logger?: Logger;
+  readonly tls?: ApiTlsFiles;
+  /** What time it is, for tokens and for who fails too often; in ms. */
+  readonly now?: () => number;
+}
+
+export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixture> {
   const server = await startOvsdbServer({ schema: packaged('schema/hostlb.ovsschema') });
   const store = createStore({ remote: server.unix });
   await store.start();
   const view = createView();
-  const app = createApi({ store, view });
+  const accounts = new Accounts({ remote: server.unix });
+  await accounts.start();
+  const { logger, tls, now } = options;
+  const authentication =
+    options.auth === undefined
+      ? undefined
+      : createAuthentication({ config: checkAuthConfig(options.auth), accounts, now });
+  const app = createApi({ store, view, logger, tls, authentication });
   return {
+    server,
+    accounts,
     store,
     view,
     app,
@@ -52,7 +77,7 @@ export async function startApi(): Promise<ApiFixture> {
         headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
         ...(body === undefined ? {} : { payload: raw ? body : JSON.stringify(body) }),
       });
-      const json = String(response.headers['content-type']).startsWith('application/json');
+      const json = response.body !== '' && String(response.headers['content-type']).startsWith('application/json');
       return {
         status: response.statusCode,
         body: json ? response.json() : response.body,
@@ -76,6 +101,8 @@ export async function startApi(): Promise<ApiFixture> {
     },
     async stop() {
       await app.close();
+      authentication?.close();
+      await accounts.stop();
       await store.stop();
       await server.stop();
     },

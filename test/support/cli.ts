@@ -28,7 +28,7 @@ export async function hostlb(args: readonly string[], options: RunOptions = {}):
     stdout: { write: (chunk) => out.push(chunk) },
     stderr: { write: (chunk) => err.push(chunk), isTTY: options.terminal === true },
     stdin: stdinOf(options.stdin),
-    env: options.api === undefined ? {} : { HOSTLB_API: options.api },
+    env: { ...(options.api !== undefined && { HOSTLB_API: options.api }), ...options.env },
     signal: options.signal ?? new AbortController().signal,
   };
   const code = await run(args, io);

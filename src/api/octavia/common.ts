@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { FORBIDDEN } from '../auth/policy.ts';
 import { ApiError, unsupported } from '../errors.ts';
 import { adminStateUp, optionalText } from '../fields.ts';
 import type { ProvisioningStatus } from '../resources.ts';
+import type { Call } from '../route.ts';
 
 /** Attributes that every resource has on create and update. */
 export const named = { name: optionalText, admin_state_up: adminStateUp };
@@ -11,16 +13,21 @@ export const described = { ...named, description: optionalText };
 /** The owner, under both of its names. */
 export const owned = { project_id: optionalText, tenant_id: optionalText };
 
-/** The owner that a create asks for. Throws ApiError 400 when its two names disagree. */
-export function ownerOf(body: {
-  readonly project_id?: string | undefined;
-  readonly tenant_id?: string | undefined;
-}): string {
+/**
+ * The owner that a create asks for, else the caller's project. Throws ApiError 400 when its two names disagree, 403 for a
+ * project that the caller may not create in.
+ */
+export function ownerOf(
+  { caller, mayReach }: Pick<Call, 'caller' | 'mayReach'>,
+  body: { readonly project_id?: string | undefined; readonly tenant_id?: string | undefined },
+): string {
   const { project_id, tenant_id } = body;
   if (project_id !== undefined && tenant_id !== undefined && project_id !== tenant_id) {
     throw new ApiError(400, 'Validation failure: project_id and tenant_id are the same attribute and must not differ.');
   }
-  return project_id ?? tenant_id ?? '';
+  const owner = (project_id || tenant_id) ?? caller.project ?? '';
+  if (!mayReach(owner)) throw new ApiError(403, FORBIDDEN);
+  return owner;
 }
 
 /** Attributes of a resource that no placement serves: the one value that each has. They read as that and may be set to that. */

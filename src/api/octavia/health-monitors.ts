@@ -96,7 +96,8 @@ async function update(call: Call): Promise<Answer> {
 }
 
 async function remove(call: Call): Promise<Answer> {
-  const { generation } = await call.store.deleteHealthMonitor(param(call, 'id'));
+  const { healthMonitor } = requireHealthMonitor(call.model, param(call, 'id'));
+  const { generation } = await call.store.deleteHealthMonitor(healthMonitor.id);
   return { status: 204, generation };
 }
 

@@ -166,7 +166,8 @@ async function update(call: Call): Promise<Answer> {
 }
 
 async function remove(call: Call): Promise<Answer> {
-  const { generation } = await call.store.deleteListener(param(call, 'id'));
+  const { listener } = requireListener(call.model, param(call, 'id'));
+  const { generation } = await call.store.deleteListener(listener.id);
   return { status: 204, generation };
 }
 

@@ -94,7 +94,7 @@ async function create(call: Call): Promise<Answer> {
   const { id, generation } = await call.store.createLoadBalancer({
     name: body.name,
     description: body.description,
-    owner: ownerOf(body),
+    owner: ownerOf(call, body),
     ...readVips(call.model, body, placement),
     placement,
     flavor: body.flavor_id ?? undefined,
@@ -122,7 +122,8 @@ async function update(call: Call): Promise<Answer> {
 
 async function remove(call: Call): Promise<Answer> {
   const cascade = call.query.get('cascade')?.toLowerCase() === 'true';
-  const { generation } = await call.store.deleteLoadBalancer(param(call, 'id'), { cascade });
+  const { id } = requireLoadBalancer(call.model, param(call, 'id'));
+  const { generation } = await call.store.deleteLoadBalancer(id, { cascade });
   return { status: 204, generation };
 }
 

@@ -110,7 +110,8 @@ async function update(call: Call): Promise<Answer> {
 }
 
 async function remove(call: Call): Promise<Answer> {
-  const { generation } = await call.store.deleteMember(param(call, 'pool'), param(call, 'id'));
+  const { pool, member } = requireMember(call.model, param(call, 'pool'), param(call, 'id'));
+  const { generation } = await call.store.deleteMember(pool.id, member.id);
   return { status: 204, generation };
 }
 

@@ -181,7 +181,8 @@ function changedPersistence(
 }
 
 async function remove(call: Call): Promise<Answer> {
-  const { generation } = await call.store.deletePool(param(call, 'id'));
+  const { pool } = requirePool(call.model, param(call, 'id'));
+  const { generation } = await call.store.deletePool(pool.id);
   return { status: 204, generation };
 }
 

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ModelError } from '../../model/errors.ts';
 import type { LoadBalancer, Model, Network } from '../../model/types.ts';
+import { reach } from '../auth/caller.ts';
+import { FORBIDDEN } from '../auth/policy.ts';
 import { checkDocument, loadBalancerSpec } from '../document.ts';
 import { ApiError, faultOf } from '../errors.ts';
 import type { ApplyJson, Outcome } from '../resources.ts';
@@ -13,9 +15,12 @@ import { networkSpec } from './networks.ts';
  */
 async function apply(call: Call): Promise<Answer> {
   const { store } = call;
-  const { networks = [], load_balancers: loadBalancers = [] } = checkDocument(call.body);
+  const { networks = [], load_balancers: entries = [] } = checkDocument(call.body);
   requireUnique(networks, 'networks');
-  const owned = loadBalancers.map(({ name, owner = '' }) => ({ name: owner === '' ? name : `${name} of ${owner}` }));
+  if (networks.length > 0 && reach(call.caller, 'administer') !== 'all') throw new ApiError(403, FORBIDDEN);
+  const loadBalancers = entries.map((entry) => ({ ...entry, owner: entry.owner ?? call.caller.project ?? '' }));
+  if (!loadBalancers.every(({ owner }) => call.mayReach(owner))) throw new ApiError(403, FORBIDDEN);
+  const owned = loadBalancers.map(({ name, owner }) => ({ name: owner === '' ? name : `${name} of ${owner}` }));
   requireUnique(owned, 'load_balancers');
   const run = createRun(call);
   for (const [i, entry] of networks.entries()) {
@@ -27,7 +32,7 @@ async function apply(call: Call): Promise<Answer> {
     });
   }
   for (const [i, entry] of loadBalancers.entries()) {
-    const isIt = (lb: LoadBalancer) => lb.name === entry.name && lb.owner === (entry.owner ?? '');
+    const isIt = (lb: LoadBalancer) => lb.name === entry.name && lb.owner === entry.owner;
     await run.put(`load_balancers[${i}]`, {
       ...{ kind: 'load_balancer' as const, name: entry.name },
       write: () => store.applyLoadBalancer(loadBalancerSpec(entry)),

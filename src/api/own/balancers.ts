@@ -55,8 +55,14 @@ function observedJson(
   };
 }
 
+/** With its load balancer. */
+function isVisible({ model }: Call, { loadBalancerId }: Balancer): boolean {
+  return model.loadBalancers.has(loadBalancerId);
+}
+
 function list(call: Call): Answer {
-  const balancers = [...call.model.balancers.values()].map((balancer) => balancerJson(balancer, call));
+  const seen = [...call.model.balancers.values()].filter((balancer) => isVisible(call, balancer));
+  const balancers = seen.map((balancer) => balancerJson(balancer, call));
   return listAnswer(call, balancers, {
     plural: 'balancers',
     attributes: ['id', 'loadbalancer_id', 'loadbalancer', 'host', 'placement', 'state', 'since', 'error'],
@@ -66,7 +72,8 @@ function list(call: Call): Answer {
 
 function show(call: Call): Answer {
   const balancer = call.model.balancers.get(param(call, 'id'));
-  if (balancer === undefined) throw new ApiError(404, `Balancer ${shorten(param(call, 'id'))} not found.`);
+  if (balancer === undefined || !isVisible(call, balancer))
+    throw new ApiError(404, `Balancer ${shorten(param(call, 'id'))} not found.`);
   return showAnswer(call, 'balancer', balancerJson(balancer, call));
 }
 

@@ -1,5 +1,6 @@
 import { findHost, requireHost } from '../../model/lookup.ts';
 import type { Host } from '../../model/types.ts';
+import { reach } from '../auth/caller.ts';
 import { object, text } from '../fields.ts';
 import { appliedOn } from '../octavia/status.ts';
 import { listAnswer, showAnswer } from '../query.ts';
@@ -59,10 +60,13 @@ async function flows(call: Call): Promise<Answer> {
   return { body: { in_sync: inSync, text: lines } satisfies FlowDiffJson };
 }
 
-function progress({ model, view }: Call): Answer {
-  const hosts = [...model.hosts.values()].map((host) => {
+/** Who may not see the site sees how many hosts there are, not which. */
+function progress({ model, view, caller }: Call): Answer {
+  const isSurveyor = reach(caller, 'survey') === 'all';
+  const hosts = [...model.hosts.values()].map((host, i) => {
     const { state, error } = host.status;
-    return { name: host.name, state, applied: appliedOn(host, view), error };
+    const applied = appliedOn(host, view);
+    return isSurveyor ? { name: host.name, state, applied, error } : { name: `#${i + 1}`, state, applied, error: '' };
   });
   return { body: { generation: model.generation, hosts } satisfies ProgressJson };
 }

@@ -1,6 +1,7 @@
 /** Lookup mode `static`: the neighbour entries that are written into a VM, since nobody answers its lookups. */
 import { findNetwork } from '../../model/lookup.ts';
 import { staticNeighbours } from '../../model/neighbours.ts';
+import { FORBIDDEN } from '../auth/policy.ts';
 import { ApiError, shorten } from '../errors.ts';
 import type { NeighbourJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
@@ -24,10 +25,12 @@ function placeOf(call: Call): Place {
   const vm = param(call, 'iface');
   const { query } = call;
   const known = query.has('network') ? undefined : findVm(call, vm);
+  const owner = query.get('owner') ?? known?.owner ?? call.caller.project ?? '';
+  if (!call.mayReach(owner)) throw new ApiError(403, FORBIDDEN);
   return {
     vm: shorten(vm),
     network: query.get('network') ?? known?.network ?? null,
-    owner: query.get('owner') ?? known?.owner ?? '',
+    owner,
     mac: query.get('mac') ?? known?.mac ?? null,
   };
 }

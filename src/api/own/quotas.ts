@@ -18,7 +18,7 @@ function quotaJson({ virtualMachines, virtualMachineQuotas }: Model, owner: stri
 function list(call: Call): Answer {
   const { virtualMachines, virtualMachineQuotas } = call.model;
   const owners = new Set([...virtualMachineQuotas.keys(), ...[...virtualMachines.values()].map(({ owner }) => owner)]);
-  const quotas = [...owners].map((owner) => ({ ...quotaJson(call.model, owner), id: owner }));
+  const quotas = [...owners].filter(call.mayReach).map((owner) => ({ ...quotaJson(call.model, owner), id: owner }));
   return listAnswer(call, quotas, { plural: 'quotas', attributes: ['owner', 'vms', 'vms_used'], order: ['owner'] });
 }
 

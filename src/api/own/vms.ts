@@ -11,8 +11,8 @@ import { parseBody } from '../validate.ts';
 
 const vmPut = object({ iface_id: text.optional(), name: text.optional(), owner: text.optional() });
 
-/** Every VM port that a host shows, and every machine of ours and registered port that none shows. */
-export function vmsOf({ model, view }: Pick<Call, 'model' | 'view'>): readonly VmJson[] {
+/** Every VM port that a host shows, and every machine of ours and registered port that none shows, as far as the caller may see them. */
+export function vmsOf({ model, view, mayReach }: Pick<Call, 'model' | 'view' | 'mayReach'>): readonly VmJson[] {
   const seen = view.ports();
   const seenIds = new Set(seen.map((port) => port.ifaceId));
   const machines = [...model.virtualMachines.values()].filter(({ id }) => !seenIds.has(id));
@@ -23,7 +23,7 @@ export function vmsOf({ model, view }: Pick<Call, 'model' | 'view'>): readonly V
     ...seen.map((port) => observedJson(port, model)),
     ...machines.map((machine) => absentMachineJson(machine, model)),
     ...absent.map(absentJson),
-  ];
+  ].filter(({ owner }) => mayReach(owner));
 }
 
 function observedJson(port: ObservedPort, model: Model): VmJson {
@@ -112,7 +112,7 @@ function list(call: Call): Answer {
 }
 
 /** By iface-id; a name or VM id that is unique will do too. Throws ApiError 404. */
-export function findVm(call: Pick<Call, 'model' | 'view'>, wanted: string): VmJson {
+export function findVm(call: Pick<Call, 'model' | 'view' | 'mayReach'>, wanted: string): VmJson {
   const vms = vmsOf(call);
   const vm =
     vms.find((candidate) => candidate.iface_id === wanted) ??

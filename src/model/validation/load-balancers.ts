@@ -16,10 +16,10 @@ import { draftPool } from './pools.ts';
 import {
   addressesOf,
   blocksOf,
-  label,
   loadBalancersOf,
   type PoolContext,
   requirePlace,
+  rival,
   vipsOf,
   virtualMachinesOf,
 } from './site.ts';
@@ -35,7 +35,7 @@ export function draftLoadBalancer(model: Model, spec: LoadBalancerSpec): LoadBal
   const vips = spec.vips.length === 0 ? [pickVip(model, network)] : draftVips(model, network, spec);
   const flavorId = chooseFlavor(model, head.placement, spec.flavor)?.id;
   const { placement, returnPath } = head;
-  const context: PoolContext = { model, network, placement, returnPath, vips };
+  const context: PoolContext = { model, network, placement, returnPath, vips, owner: spec.owner ?? '' };
   return { ...head, network, vips, flavorId, ...draftChildren(context, spec.listeners ?? [], spec.pools ?? []) };
 }
 
@@ -120,6 +120,7 @@ function draftVips(model: Model, network: Network, spec: LoadBalancerSpec): read
   if (vips.length > 2 || (vips.length === 2 && familyOf(vips[0]!) === familyOf(vips[1]!))) {
     throw new ModelError('invalid', `VIPs ${vips.join(', ')}: a load balancer has at most one VIP per address family`);
   }
+  const owner = spec.owner ?? '';
   const of = spec.name ? ` of load balancer ${spec.name}` : '';
   const blocks = blocksOf(network);
   const taken = vipsOf(model, network.id);
@@ -129,21 +130,25 @@ function draftVips(model: Model, network: Network, spec: LoadBalancerSpec): read
     if (holder !== undefined) {
       throw new ModelError(
         'conflict',
-        `VIP ${vip}${of} in network ${network.name} is already the VIP of load balancer ${label(holder)}`,
+        `VIP ${vip}${of} in network ${network.name} is already the VIP of ${rival(holder, owner)}`,
       );
     }
-    requireNoMachine(model, network, vip);
+    requireNoMachine(model, { network, owner }, vip);
   }
   return vips;
 }
 
-function requireNoMachine(model: Model, network: Network, vip: string): void {
+function requireNoMachine(
+  model: Model,
+  { network, owner }: { readonly network: Network; readonly owner: string },
+  vip: string,
+): void {
   for (const loadBalancer of loadBalancersOf(model, network.id)) {
     for (const pool of loadBalancer.pools) {
       if (pool.members.some((member) => addressesOf(member).includes(vip))) {
         throw new ModelError(
           'conflict',
-          `VIP ${vip} in network ${network.name} is the address of a member of load balancer ${label(loadBalancer)}`,
+          `VIP ${vip} in network ${network.name} is the address of a member of ${rival(loadBalancer, owner)}`,
         );
       }
     }
@@ -152,7 +157,7 @@ function requireNoMachine(model: Model, network: Network, vip: string): void {
     if (machine.addresses.includes(vip)) {
       throw new ModelError(
         'conflict',
-        `VIP ${vip} in network ${network.name} is the address of virtual machine ${machine.name}`,
+        `VIP ${vip} in network ${network.name} is the address of ${machine.owner === owner ? `virtual machine ${machine.name}` : 'a virtual machine'}`,
       );
     }
   }

@@ -7,7 +7,7 @@ import { LIMITS } from '../limits.ts';
 import type { MemberPatch, MemberSpec } from '../specs.ts';
 import type { Member } from '../types.ts';
 import { address, bounded, flag, given, integer, text, transportPort } from './fields.ts';
-import { blocksOf, label, type PoolContext, requirePlace, vipsOf } from './site.ts';
+import { blocksOf, type PoolContext, requirePlace, rival, vipsOf } from './site.ts';
 
 /** Checks members that are to join `existing` in one pool. Throws ModelError('invalid' | 'conflict' | 'unsupported'). */
 export function draftMembers(
@@ -97,7 +97,7 @@ function addressCheck(context: PoolContext): (address: string, what: string) => 
     }
     requirePlace(blocks, candidate, what);
     const holder = vips.get(candidate);
-    if (holder !== undefined) throw new ModelError('conflict', `${what} is the VIP of load balancer ${label(holder)}`);
+    if (holder !== undefined) throw new ModelError('conflict', `${what} is the VIP of ${rival(holder, context.owner)}`);
     if (context.vips.includes(candidate)) throw new ModelError('conflict', `${what} is the load balancer's own VIP`);
   };
 }

@@ -11,11 +11,12 @@ export interface PoolContext {
   readonly placement: Placement;
   readonly returnPath: ReturnPath;
   readonly vips: readonly string[];
+  readonly owner: string;
 }
 
 /** The context of a load balancer that exists. */
-export function poolContext(model: Model, { network, placement, returnPath, vips }: LoadBalancer): PoolContext {
-  return { model, network, placement, returnPath, vips };
+export function poolContext(model: Model, { network, placement, returnPath, vips, owner }: LoadBalancer): PoolContext {
+  return { model, network, placement, returnPath, vips, owner };
 }
 
 /** The part of a network that addresses are checked against. */
@@ -85,4 +86,9 @@ export function vipsOf(model: Model, networkId: string): ReadonlyMap<string, Loa
 /** The load balancer for humans: its name if it has one, and its id. */
 export function label(loadBalancer: Pick<LoadBalancer, 'name' | 'id'>): string {
   return loadBalancer.name === '' ? loadBalancer.id : `${loadBalancer.name} (${loadBalancer.id})`;
+}
+
+/** A load balancer that is in the way of `owner`: named, unless it is another owner's, of which nothing is told. */
+export function rival(loadBalancer: Pick<LoadBalancer, 'name' | 'id' | 'owner'>, owner: string): string {
+  return loadBalancer.owner === owner ? `load balancer ${label(loadBalancer)}` : "another owner's load balancer";
 }

@@ -1,0 +1,92 @@
+/**
+ * Finding what belongs to load balancers without looking at all of them: by a part's id, by owner. An index belongs to
+ * one snapshot of the map of load balancers; the next snapshot takes it over and changes what differs, so that neither a
+ * change nor a look-up costs more because there are many others.
+ */
+import type { LoadBalancer } from './types.ts';
+
+type LoadBalancers = ReadonlyMap<string, LoadBalancer>;
+
+class LoadBalancerIndex {
+  /** Listener, pool or health monitor → the load balancer above it. */
+  readonly #above = new Map<string, string>();
+  readonly #owned = new Map<string, Set<string>>();
+  /** The maps of single owners that were asked for. */
+  readonly views = new Map<string, LoadBalancers>();
+
+  above(partId: string): string | undefined {
+    return this.#above.get(partId);
+  }
+
+  owned(owner: string): ReadonlySet<string> {
+    return this.#owned.get(owner) ?? NONE;
+  }
+
+  replace(before: LoadBalancer | undefined, after: LoadBalancer | undefined): void {
+    if (before !== undefined) for (const id of partsOf(before)) this.#above.delete(id);
+    if (after !== undefined) for (const id of partsOf(after)) this.#above.set(id, after.id);
+    if (before !== undefined) this.views.delete(before.owner);
+    if (after !== undefined) this.views.delete(after.owner);
+    if (before?.owner === after?.owner) return;
+    if (before !== undefined) this.#disown(before);
+    if (after !== undefined) this.#own(after);
+  }
+
+  #own({ id, owner }: LoadBalancer): void {
+    const ids = this.#owned.get(owner);
+    if (ids === undefined) this.#owned.set(owner, new Set([id]));
+    else ids.add(id);
+  }
+
+  #disown({ id, owner }: LoadBalancer): void {
+    const ids = this.#owned.get(owner);
+    ids?.delete(id);
+    if (ids?.size === 0) this.#owned.delete(owner);
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set();
+const indexes = new WeakMap<LoadBalancers, LoadBalancerIndex>();
+
+function* partsOf({ listeners, pools }: LoadBalancer): Generator<string, void> {
+  for (const { id } of listeners) yield id;
+  for (const { id, healthMonitor } of pools) {
+    yield id;
+    if (healthMonitor !== undefined) yield healthMonitor.id;
+  }
+}
+
+function indexOf(all: LoadBalancers): LoadBalancerIndex {
+  const known = indexes.get(all);
+  if (known !== undefined) return known;
+  const index = new LoadBalancerIndex();
+  for (const loadBalancer of all.values()) index.replace(undefined, loadBalancer);
+  indexes.set(all, index);
+  return index;
+}
+
+/** Hands the index of a snapshot to the next one, which differs in `changed`. The old one gets another if it is asked again. */
+export function carryIndex(before: LoadBalancers, after: LoadBalancers, changed: Iterable<string>): void {
+  const index = indexes.get(before);
+  if (index === undefined || before === after) return;
+  indexes.delete(before);
+  for (const id of changed) index.replace(before.get(id), after.get(id));
+  indexes.set(after, index);
+}
+
+/** The load balancer that has this listener, pool or health monitor. */
+export function loadBalancerAbove(all: LoadBalancers, partId: string): LoadBalancer | undefined {
+  const id = indexOf(all).above(partId);
+  return id === undefined ? undefined : all.get(id);
+}
+
+/** The load balancers of one owner; the same map as long as none of them changes. */
+export function loadBalancersOf(all: LoadBalancers, owner: string): LoadBalancers {
+  const index = indexOf(all);
+  const known = index.views.get(owner);
+  if (known !== undefined) return known;
+  const view = new Map<string, LoadBalancer>();
+  for (const id of index.owned(owner)) view.set(id, all.get(id)!);
+  index.views.set(owner, view);
+  return view;
+}
