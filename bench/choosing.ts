@@ -4,7 +4,7 @@
  */
 import type { Algorithm } from '../src/model/types.ts';
 import { type Bench, repetitions } from './lib/bench.ts';
-import { apply, type BenchLab, execIn, serves, startLab, web } from './lib/lab.ts';
+import { apply, type BenchLab, execIn, manyPorts, serves, startLab, web } from './lib/lab.ts';
 import { startNginx } from './lib/nginx.ts';
 import { type Row, row } from './lib/report.ts';
 
@@ -37,8 +37,7 @@ async function start(): Promise<BenchLab> {
     lab,
     members.map(({ name }) => name),
   );
-  const settings = 'cd /proc/sys/net/ipv4; echo 1 >tcp_tw_reuse; echo 1024 65000 >ip_local_port_range';
-  await execIn(lab, 'c1', ['sh', '-c', settings]);
+  await manyPorts(lab, 'c1');
   const all = SUBJECTS.map(({ algorithm, vip, members }) =>
     web({ name: algorithm.toLowerCase(), vips: [vip], members, algorithm }),
   );

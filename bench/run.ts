@@ -5,6 +5,8 @@ import { changes } from './changes.ts';
 import { choosing } from './choosing.ts';
 import { codec } from './codec.ts';
 import { compute } from './compute.ts';
+import { convergence } from './convergence.ts';
+import { datapath } from './datapath.ts';
 import type { Bench } from './lib/bench.ts';
 import { cleanUp, mark } from './lib/clean-up.ts';
 import { printTable, type Row } from './lib/report.ts';
@@ -14,12 +16,12 @@ import { recovery } from './recovery.ts';
 import { restart } from './restart.ts';
 import { sandboxes } from './sandboxes.ts';
 import { scale } from './scale.ts';
-import { throughput } from './throughput.ts';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   lookup,
   plug,
-  throughput,
+  datapath,
+  convergence,
   choosing,
   restart,
   sandboxes,

@@ -6,6 +6,7 @@ import { basename, dirname } from 'node:path';
 import type { Lab } from '../../src/lab/index.ts';
 import { commandLine, pidsUsing } from '../../src/lab/process.ts';
 import { defer } from './clean-up.ts';
+import { execIn } from './lab.ts';
 
 export interface Proxy {
   /** The folder of its files. */
@@ -61,4 +62,21 @@ export async function loneProxy(
     },
     pids: () => proxiesBelow(dir)[0]?.pids ?? [],
   };
+}
+
+/** Starts an HAProxy in a VM that balances TCP on port 80 over these members, as one balancer for everybody does. */
+export async function centralProxy(
+  lab: Lab,
+  { vm, address, members }: { readonly vm: string; readonly address: string; readonly members: readonly string[] },
+): Promise<void> {
+  const file = `/tmp/${lab.name}-central.cfg`;
+  defer(() => rm(file, { force: true }));
+  const lines = [
+    ...['global', ' maxconn 4096', 'defaults', ' mode tcp'],
+    ...[' timeout connect 5s', ' timeout client 60s', ' timeout server 60s'],
+    ...['listen web', ` bind ${address}:80`, ' balance roundrobin'],
+    ...members.map((member, index) => ` server m${index + 1} ${member}:80`),
+  ];
+  await writeFile(file, `${lines.join('\n')}\n`);
+  await execIn(lab, vm, ['haproxy', '-D', '-f', file]);
 }

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { createLab, type Lab, parseTopology, type VmRequest } from '../../src/lab/index.ts';
-import type { Algorithm, Placement } from '../../src/model/types.ts';
+import type { Algorithm, Placement, ReturnPath } from '../../src/model/types.ts';
 import { packaged } from '../../src/util/paths.ts';
 import { VM_IMAGES } from '../../test/support/vm-images.ts';
 import { defer } from './clean-up.ts';
@@ -21,6 +21,9 @@ export const BLUE = {
   subnets: ['10.0.0.0/23', 'fd00::/64'],
   balancer_range: '10.0.0.240-10.0.0.250',
 } as const;
+
+/** With room for thousands of VIPs. */
+export const WIDE = { ...BLUE, subnets: ['10.0.0.0/16', 'fd00::/64'] } as const;
 
 export interface LabPlan {
   readonly name: string;
@@ -79,6 +82,9 @@ export interface WebPlan {
   readonly owner?: string;
   /** SOURCE_IP_PORT in the switch, elsewhere ROUND_ROBIN, unless given. */
   readonly algorithm?: Algorithm;
+  readonly returnPath?: ReturnPath;
+  /** Of the members; 80 unless given. */
+  readonly port?: number;
 }
 
 /** A load balancer of port 80 in the form of `hostlb apply`. */
@@ -90,16 +96,40 @@ export function web({
   network = 'blue',
   owner,
   algorithm,
+  returnPath,
+  port = 80,
 }: WebPlan): object {
   const pool = {
     lb_algorithm: algorithm ?? (placement === 'switch' ? 'SOURCE_IP_PORT' : 'ROUND_ROBIN'),
     members: members.map((member) => ({
       ...(typeof member === 'string' ? { address: member } : member),
-      protocol_port: 80,
+      protocol_port: port,
     })),
   };
   const listener = { name: 'http', protocol: 'TCP', protocol_port: 80, default_pool: pool };
-  return { name, network, vips, placement, listeners: [listener], ...(owner === undefined ? {} : { owner }) };
+  const optional = { ...(owner !== undefined && { owner }), ...(returnPath && { return_path: returnPath }) };
+  return { name, network, vips, placement, listeners: [listener], ...optional };
+}
+
+const BATCH = 25;
+
+/** Load balancers from number `from` up to `to`, of the same members on a port of their own; nobody uses them. */
+export async function crowd(
+  lab: BenchLab,
+  { from = 0, to, members }: { readonly from?: number; readonly to: number; readonly members: readonly string[] },
+): Promise<void> {
+  const one = (n: number) =>
+    web({ name: `other${n}`, vips: [`10.0.${16 + (n >> 7)}.${1 + (n & 127)}`], members, port: 1000 + n });
+  for (let at = from; at < to; at += BATCH) {
+    const count = Math.min(BATCH, to - at);
+    await apply(lab, { load_balancers: Array.from({ length: count }, (_, nth) => one(at + nth)) });
+  }
+}
+
+/** Lets a VM open a connection for each page without running out of local ports. */
+export async function manyPorts(lab: BenchLab, vm: string): Promise<void> {
+  const settings = 'cd /proc/sys/net/ipv4; echo 1 >tcp_tw_reuse; echo 1024 65000 >ip_local_port_range';
+  await execIn(lab, vm, ['sh', '-c', settings]);
 }
 
 /** Whether every balancer is ready, and there are so many. Throws what the first that is not has to say. */
@@ -131,11 +161,15 @@ export interface Load {
   readonly failed: readonly (readonly [second: number, reason: string])[];
   /** Of the connections that did not fail. */
   readonly ms: readonly number[];
+  /** When it began, by the machine's monotonic clock, as `process.hrtime`. */
+  readonly beginNs: number;
+  /** What each connection that did not fail got. */
+  readonly pages: readonly (readonly [second: number, page: string])[];
 }
 
-/** Runs a tool in a VM and answers what it printed, as JSON. */
+/** Runs a tool in a VM and answers the last line that it printed, as JSON. */
 export async function runTool<T>(lab: Lab, vm: string, command: readonly string[]): Promise<T> {
-  return JSON.parse(await execIn(lab, vm, command)) as T;
+  return JSON.parse((await execIn(lab, vm, command)).trimEnd().split('\n').at(-1)!) as T;
 }
 
 /** Whether a VM gets a page, asked until it does. Throws after 20 s. */

@@ -23,6 +23,8 @@ export interface Row {
   readonly ratio?: number;
   readonly target?: Target;
   readonly met?: boolean;
+  /** The same of a neighbouring system, measured on a machine of this kind: see README.md. */
+  readonly peer?: string;
 }
 
 export interface RowInit {
@@ -31,10 +33,11 @@ export interface RowInit {
   readonly samples: readonly number[];
   readonly yardstick?: { readonly what: string; readonly samples: readonly number[] };
   readonly target?: Target;
+  readonly peer?: string;
 }
 
 /** Condenses samples to a row. */
-export function row({ what, unit, samples, yardstick, target }: RowInit): Row {
+export function row({ what, unit, samples, yardstick, target, peer }: RowInit): Row {
   const value = median(samples);
   const base = yardstick && { what: yardstick.what, median: median(yardstick.samples) };
   const inTurn = yardstick?.samples.length === samples.length && samples.length > 1;
@@ -45,10 +48,11 @@ export function row({ what, unit, samples, yardstick, target }: RowInit): Row {
     spread: [quantile(samples, 0.1), quantile(samples, 0.9)],
     ...(base && { yardstick: base, ratio: ratio! }),
     ...(target && { target, met: target.limit === '<=' ? judged <= target.value : judged >= target.value }),
+    ...(peer !== undefined && { peer }),
   };
 }
 
-const HEADINGS = ['measured', 'median', 'p10 … p90', 'n', 'against', 'ratio', 'target', ''];
+const HEADINGS = ['measured', 'median', 'p10 … p90', 'n', 'against', 'ratio', 'target', '', 'peer'];
 
 /** A table of rows with aligned columns. */
 export function printTable(title: string, rows: readonly Row[]): string {
@@ -63,7 +67,18 @@ export function printTable(title: string, rows: readonly Row[]): string {
   return [title, ...lines.map((line) => `  ${line}`), ''].join('\n');
 }
 
-function cellsOf({ what, unit, samples, median: value, spread, yardstick, ratio, target, met }: Row): string[] {
+function cellsOf({
+  what,
+  unit,
+  samples,
+  median: value,
+  spread,
+  yardstick,
+  ratio,
+  target,
+  met,
+  peer = '',
+}: Row): string[] {
   return [
     what,
     `${digits(value)} ${unit}`.trim(),
@@ -73,6 +88,7 @@ function cellsOf({ what, unit, samples, median: value, spread, yardstick, ratio,
     ratio === undefined ? '' : digits(ratio),
     target === undefined ? '' : `${target.limit} ${target.value.toLocaleString('en-US')}`,
     met === undefined ? '' : met ? 'met' : 'NOT MET',
+    peer,
   ];
 }
 

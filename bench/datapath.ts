@@ -1,0 +1,200 @@
+/**
+ * What load balancing costs the traffic: through VIPs of several kinds, against the same over a bridge that only switches.
+ *
+ *     c1 ──[ plain bridge ]── m1 … m4 (nginx)          the reference; on it, c1 ── p1 (central HAProxy) ── m1 … m4
+ *     c1 ──[ bridge with hostlb ]── m1 … m4            one lab for each kind; c2 asks members themselves
+ *
+ * The bridges belong to labs of their own, alike but for hostlb: addresses and ports used on one are never seen by
+ * another, so no connection in TIME_WAIT disturbs. Paths are measured in turn, each beside its reference.
+ */
+import { type Bench, type BenchOptions, repetitions } from './lib/bench.ts';
+import { centralProxy } from './lib/haproxy.ts';
+import { apply, type BenchLab, crowd, manyPorts, serves, startLab, type WebPlan, WIDE, web } from './lib/lab.ts';
+import { startNginx } from './lib/nginx.ts';
+import { type Row, row } from './lib/report.ts';
+import { megabitPerSecond, requests } from './lib/wrk.ts';
+
+const VIP = '10.0.0.100';
+const PROXY = '10.0.0.30';
+const MEMBERS = ['10.0.0.21', '10.0.0.22', '10.0.0.23', '10.0.0.24'];
+const CLIENTS = { c1: '10.0.0.11', c2: '10.0.0.12' } as const;
+const RUN_S = 1;
+
+const LABS = ['plain', 'one', 'many', 'direct', 'namespace'] as const;
+type Labs = Readonly<Record<(typeof LABS)[number], BenchLab>>;
+
+interface Path {
+  readonly what: string;
+  readonly lab: keyof Labs;
+  readonly client: keyof typeof CLIENTS;
+  /** In turn. */
+  readonly addresses: readonly string[];
+}
+
+const PATHS = {
+  plain: { what: 'only switched', lab: 'plain', client: 'c1', addresses: MEMBERS },
+  one: { what: 'VIP', lab: 'one', client: 'c1', addresses: [VIP] },
+  many: { what: 'VIP, 1,000 load balancers', lab: 'many', client: 'c1', addresses: [VIP] },
+  direct: { what: 'VIP, return path direct', lab: 'direct', client: 'c1', addresses: [VIP] },
+  member: { what: 'a member itself, beside the VIP', lab: 'one', client: 'c2', addresses: MEMBERS },
+  namespace: { what: 'VIP, namespace', lab: 'namespace', client: 'c1', addresses: [VIP] },
+  central: { what: 'one central HAProxy', lab: 'plain', client: 'c1', addresses: [PROXY] },
+} as const satisfies Readonly<Record<string, Path>>;
+type PathName = keyof typeof PATHS;
+
+/** Measured one after the other, each but the first against one that came before. What is slow is measured less often. */
+const ROUNDS: readonly { readonly times: number; readonly pairs: readonly [PathName, against: PathName | ''][] }[] = [
+  {
+    times: 9,
+    pairs: [
+      ['plain', ''],
+      ['one', 'plain'],
+      ['many', 'one'],
+    ],
+  },
+  {
+    times: 9,
+    pairs: [
+      ['plain', ''],
+      ['direct', 'plain'],
+      ['member', 'plain'],
+    ],
+  },
+  {
+    times: 3,
+    pairs: [
+      ['plain', ''],
+      ['namespace', 'plain'],
+      ['central', 'plain'],
+    ],
+  },
+];
+
+interface Kind {
+  readonly what: string;
+  readonly unit: string;
+  readonly targets: Partial<Record<PathName, number>>;
+  /** What was measured for OVN and HAProxy, against a plain bridge too. */
+  readonly peers: Partial<Record<PathName, string>>;
+  measure(lab: BenchLab, vm: string, address: string): Promise<{ readonly value: number; readonly p99Ms?: number }>;
+}
+
+const request =
+  (close: boolean): Kind['measure'] =>
+  async (lab, vm, address) => {
+    const { perSecond: value, p99Ms } = await requests(lab, { vm, address, seconds: RUN_S, close });
+    return { value, p99Ms };
+  };
+
+const KINDS: readonly Kind[] = [
+  {
+    ...{ what: 'requests/s, keep-alive', unit: '/s', measure: request(false) },
+    targets: { one: 0.88, many: 0.95, direct: 0.95 },
+    peers: { one: 'OVN 0.80', member: 'OVN 0.91', central: '0.43' },
+  },
+  {
+    ...{ what: 'requests/s, a connection each', unit: '/s', measure: request(true) },
+    targets: { one: 0.75, many: 0.95, direct: 0.85 },
+    peers: { one: 'OVN 0.68', member: 'OVN 0.81', central: '0.33' },
+  },
+  {
+    ...{ what: 'one TCP connection', unit: 'Mbit/s', targets: { one: 0.9, many: 0.95 } },
+    peers: { one: 'OVN 0.84', member: 'OVN 0.87' },
+    measure: async (lab, vm, address) => ({ value: await megabitPerSecond(lab, vm, address) }),
+  },
+];
+
+async function startOne(kind: keyof Labs): Promise<BenchLab> {
+  const members = MEMBERS.map((ip, index) => ({ name: `m${index + 1}`, host: 'h1', ips: [ip] }));
+  const clients = Object.entries(CLIENTS).map(([name, ip]) => ({ name, host: 'h1', ips: [ip] }));
+  const proxy = { name: 'p1', host: 'h1', ips: [PROXY] };
+  const vms = [...clients, ...members, proxy];
+  const lab = await startLab({ name: `d${kind[0]}`, hosts: ['h1'], networks: [WIDE], vms, bare: kind === 'plain' });
+  await startNginx(
+    lab,
+    members.map(({ name }) => name),
+  );
+  for (const { name } of [...clients, proxy]) await manyPorts(lab, name);
+  return lab;
+}
+
+async function start(log: BenchOptions['log']): Promise<Labs> {
+  log('labs');
+  const labs = Object.fromEntries(await Promise.all(LABS.map(async (kind) => [kind, await startOne(kind)]))) as Labs;
+  const plans: Partial<Record<keyof Labs, Partial<WebPlan>>> = {
+    ...{ one: {}, many: {}, direct: { returnPath: 'direct' }, namespace: { placement: 'namespace' } },
+  };
+  for (const [kind, plan] of Object.entries(plans) as [keyof Labs, Partial<WebPlan>][]) {
+    log(`load balancers of ${kind}`);
+    await apply(labs[kind], { load_balancers: [web({ name: 'web', vips: [VIP], members: MEMBERS, ...plan })] });
+    if (kind === 'many') await crowd(labs.many, { to: 999, members: MEMBERS });
+    await serves(labs[kind], 'c1', `http://${VIP}/`);
+  }
+  await centralProxy(labs.plain, { vm: 'p1', address: PROXY, members: MEMBERS });
+  await serves(labs.plain, 'c1', `http://${PROXY}/`);
+  return labs;
+}
+
+interface Sample {
+  readonly value: number;
+  readonly p99Ms: number | undefined;
+  readonly against: { readonly value: number; readonly p99Ms: number | undefined } | undefined;
+}
+
+/** One kind of traffic on all paths, in turn. */
+async function inTurn(labs: Labs, kind: Kind, options: BenchOptions): Promise<Map<PathName, Sample[]>> {
+  const samples = new Map<PathName, Sample[]>();
+  for (const { times, pairs } of ROUNDS) {
+    for (let turn = 0; turn < repetitions(times, options); turn++) {
+      const round = new Map<PathName, Sample>();
+      for (const [name, reference] of pairs) {
+        options.log(`${kind.what}: ${PATHS[name].what}, ${turn + 1}`);
+        const { lab, client, addresses } = PATHS[name];
+        const { value, p99Ms } = await kind.measure(labs[lab], client, addresses[turn % addresses.length]!);
+        round.set(name, { value, p99Ms, against: reference === '' ? undefined : round.get(reference) });
+      }
+      for (const [name, sample] of round) samples.set(name, [...(samples.get(name) ?? []), sample]);
+    }
+  }
+  return samples;
+}
+
+function rowsOf(kind: Kind, samples: ReadonlyMap<PathName, readonly Sample[]>): Row[] {
+  const references = new Map(ROUNDS.flatMap(({ pairs }) => pairs));
+  const rows: Row[] = [];
+  const latencies: Row[] = [];
+  for (const [name, taken] of samples) {
+    const reference = references.get(name) || undefined;
+    const against = (of: (one: Sample | NonNullable<Sample['against']>) => number) =>
+      reference && {
+        yardstick: { what: PATHS[reference].what, samples: taken.map((one) => of(one.against!)) },
+      };
+    const [least, peer] = [kind.targets[name], kind.peers[name]];
+    rows.push(
+      row({
+        ...{ what: `${kind.what}: ${PATHS[name].what}`, unit: kind.unit },
+        ...{ samples: taken.map(({ value }) => value), ...against(({ value }) => value) },
+        ...(least && { target: { limit: '>=', value: least } }),
+        ...(peer && { peer }),
+      }),
+    );
+    if (taken[0]!.p99Ms === undefined) continue;
+    const what = `${kind.what}, 99th percentile of latency: ${PATHS[name].what}`;
+    const p99 = taken.map(({ p99Ms }) => p99Ms!);
+    latencies.push(row({ what, unit: 'ms', samples: p99, ...against(({ p99Ms }) => p99Ms!) }));
+  }
+  return [...rows, ...latencies];
+}
+
+export const datapath: Bench = {
+  title: 'placement switch unless told, client and 4 members on one host (wrk -t1 -c16)',
+  async run(options) {
+    const labs = await start(options.log);
+    const rows: Row[] = [];
+    for (const kind of KINDS) rows.push(...rowsOf(kind, await inTurn(labs, kind, options)));
+    const crashes = LABS.map((kind) => labs[kind].host('h1').restarts());
+    const sum = crashes.reduce((all, one) => all + one, 0);
+    rows.push(row({ what: 'crashes of ovs-vswitchd', unit: '', samples: [sum], target: { limit: '<=', value: 0 } }));
+    return rows;
+  },
+};
