@@ -9,9 +9,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '../src/api/client.ts';
 import { type Bench, type BenchOptions, repetitions } from './lib/bench.ts';
-import { clientOf, eventually, installed } from './lib/controller.ts';
+import { clientOf, crowd, eventually, installed } from './lib/controller.ts';
 import { timeFirstPage } from './lib/first-page.ts';
-import { type BenchLab, crowd, serves, startLab, WIDE } from './lib/lab.ts';
+import { type BenchLab, serves, startLab, WIDE } from './lib/lab.ts';
 import { killNginx, startNginx } from './lib/nginx.ts';
 import { type Plugging, plugging } from './lib/plugging.ts';
 import { type Row, row } from './lib/report.ts';
@@ -27,6 +27,7 @@ const VIPS = { web: '10.0.0.100', watched: '10.0.0.101' } as const;
 const RATE = 500;
 /** How long is watched for a connection that still goes to a member that is gone. */
 const WATCH_MS = 300;
+const NONE = { limit: '<=', value: 0 } as const;
 const MONITOR = { type: 'TCP', delay: 1, timeout: 1, max_retries: 1, max_retries_down: 1 } as const;
 
 /** What is measured; targets in ms, and what OVN took beside so many load balancers. */
@@ -266,7 +267,7 @@ export const convergence: Bench = {
     const seen: { readonly existing: number; readonly samples: ReadonlyMap<Measured, readonly number[]> }[] = [];
     for (const [at, existing] of LEVELS.entries()) {
       options.log(`${existing} other load balancers`);
-      await crowd(world.lab, { from: LEVELS[at - 1] ?? 0, to: existing, members: MEMBERS });
+      await crowd(world.client, { from: LEVELS[at - 1] ?? 0, to: existing, members: MEMBERS });
       const told = { ...options, log: (text: string) => options.log(`beside ${existing}: ${text}`) };
       seen.push({ existing, samples: await level({ ...world, options: told }, pools) });
     }
@@ -282,6 +283,7 @@ export const convergence: Bench = {
         );
       }
     }
-    return rows;
+    const crashes = world.lab.host('h1').restarts();
+    return [...rows, row({ what: 'crashes of ovs-vswitchd', unit: '', samples: [crashes], target: NONE })];
   },
 };

@@ -8,14 +8,20 @@
  * another, so no connection in TIME_WAIT disturbs. Paths are measured in turn, each beside its reference.
  */
 import { type Bench, type BenchOptions, repetitions } from './lib/bench.ts';
+import { clientOf, crowd } from './lib/controller.ts';
 import { centralProxy } from './lib/haproxy.ts';
-import { apply, type BenchLab, crowd, manyPorts, serves, startLab, type WebPlan, WIDE, web } from './lib/lab.ts';
+import { apply, type BenchLab, manyPorts, serves, startLab, type WebPlan, WIDE, web } from './lib/lab.ts';
 import { startNginx } from './lib/nginx.ts';
+import { countPasses } from './lib/passes.ts';
+import { cpuMs } from './lib/processes.ts';
 import { type Row, row } from './lib/report.ts';
 import { megabitPerSecond, requests } from './lib/wrk.ts';
 
 const VIP = '10.0.0.100';
 const PROXY = '10.0.0.30';
+/** Has a web server, and is nobody's member. */
+const ASIDE = '10.0.0.31';
+const SERVERS = ['m1', 'm2', 'm3', 'm4', 'a1'];
 const MEMBERS = ['10.0.0.21', '10.0.0.22', '10.0.0.23', '10.0.0.24'];
 const CLIENTS = { c1: '10.0.0.11', c2: '10.0.0.12' } as const;
 const RUN_S = 1;
@@ -37,6 +43,7 @@ const PATHS = {
   many: { what: 'VIP, 1,000 load balancers', lab: 'many', client: 'c1', addresses: [VIP] },
   direct: { what: 'VIP, return path direct', lab: 'direct', client: 'c1', addresses: [VIP] },
   member: { what: 'a member itself, beside the VIP', lab: 'one', client: 'c2', addresses: MEMBERS },
+  aside: { what: 'a VM that is no member, beside the VIP', lab: 'one', client: 'c2', addresses: [ASIDE] },
   namespace: { what: 'VIP, namespace', lab: 'namespace', client: 'c1', addresses: [VIP] },
   central: { what: 'one central HAProxy', lab: 'plain', client: 'c1', addresses: [PROXY] },
 } as const satisfies Readonly<Record<string, Path>>;
@@ -76,14 +83,23 @@ interface Kind {
   readonly targets: Partial<Record<PathName, number>>;
   /** What was measured for OVN and HAProxy, against a plain bridge too. */
   readonly peers: Partial<Record<PathName, string>>;
-  measure(lab: BenchLab, vm: string, address: string): Promise<{ readonly value: number; readonly p99Ms?: number }>;
+  measure(lab: BenchLab, vm: string, address: string): Promise<Result>;
+}
+
+interface Result {
+  readonly value: number;
+  readonly p99Ms?: number;
+  /** CPU time of ovs-vswitchd for each request. */
+  readonly cpuUs?: number;
 }
 
 const request =
   (close: boolean): Kind['measure'] =>
   async (lab, vm, address) => {
-    const { perSecond: value, p99Ms } = await requests(lab, { vm, address, seconds: RUN_S, close });
-    return { value, p99Ms };
+    const vswitchd = [lab.host('h1').pids().vswitchd!];
+    const before = cpuMs(vswitchd);
+    const { perSecond: value, p99Ms, count } = await requests(lab, { vm, address, seconds: RUN_S, close });
+    return { value, p99Ms, cpuUs: ((cpuMs(vswitchd) - before) / count) * 1000 };
   };
 
 const KINDS: readonly Kind[] = [
@@ -108,12 +124,10 @@ async function startOne(kind: keyof Labs): Promise<BenchLab> {
   const members = MEMBERS.map((ip, index) => ({ name: `m${index + 1}`, host: 'h1', ips: [ip] }));
   const clients = Object.entries(CLIENTS).map(([name, ip]) => ({ name, host: 'h1', ips: [ip] }));
   const proxy = { name: 'p1', host: 'h1', ips: [PROXY] };
-  const vms = [...clients, ...members, proxy];
+  const aside = { name: 'a1', host: 'h1', ips: [ASIDE] };
+  const vms = [...clients, ...members, proxy, aside];
   const lab = await startLab({ name: `d${kind[0]}`, hosts: ['h1'], networks: [WIDE], vms, bare: kind === 'plain' });
-  await startNginx(
-    lab,
-    members.map(({ name }) => name),
-  );
+  await startNginx(lab, SERVERS);
   for (const { name } of [...clients, proxy]) await manyPorts(lab, name);
   return lab;
 }
@@ -127,7 +141,7 @@ async function start(log: BenchOptions['log']): Promise<Labs> {
   for (const [kind, plan] of Object.entries(plans) as [keyof Labs, Partial<WebPlan>][]) {
     log(`load balancers of ${kind}`);
     await apply(labs[kind], { load_balancers: [web({ name: 'web', vips: [VIP], members: MEMBERS, ...plan })] });
-    if (kind === 'many') await crowd(labs.many, { to: 999, members: MEMBERS });
+    if (kind === 'many') await crowd(clientOf(labs.many), { to: 999, members: MEMBERS });
     await serves(labs[kind], 'c1', `http://${VIP}/`);
   }
   await centralProxy(labs.plain, { vm: 'p1', address: PROXY, members: MEMBERS });
@@ -135,10 +149,9 @@ async function start(log: BenchOptions['log']): Promise<Labs> {
   return labs;
 }
 
-interface Sample {
-  readonly value: number;
-  readonly p99Ms: number | undefined;
-  readonly against: { readonly value: number; readonly p99Ms: number | undefined } | undefined;
+interface Sample extends Result {
+  /** Measured just before. */
+  readonly against: Result | undefined;
 }
 
 /** One kind of traffic on all paths, in turn. */
@@ -150,8 +163,8 @@ async function inTurn(labs: Labs, kind: Kind, options: BenchOptions): Promise<Ma
       for (const [name, reference] of pairs) {
         options.log(`${kind.what}: ${PATHS[name].what}, ${turn + 1}`);
         const { lab, client, addresses } = PATHS[name];
-        const { value, p99Ms } = await kind.measure(labs[lab], client, addresses[turn % addresses.length]!);
-        round.set(name, { value, p99Ms, against: reference === '' ? undefined : round.get(reference) });
+        const result = await kind.measure(labs[lab], client, addresses[turn % addresses.length]!);
+        round.set(name, { ...result, against: reference === '' ? undefined : round.get(reference) });
       }
       for (const [name, sample] of round) samples.set(name, [...(samples.get(name) ?? []), sample]);
     }
@@ -160,37 +173,61 @@ async function inTurn(labs: Labs, kind: Kind, options: BenchOptions): Promise<Ma
 }
 
 function rowsOf(kind: Kind, samples: ReadonlyMap<PathName, readonly Sample[]>): Row[] {
+  const figures = [
+    { what: kind.what, unit: kind.unit, of: ({ value }: Result) => value },
+    { what: `${kind.what}, 99th percentile`, unit: 'ms', of: ({ p99Ms }: Result) => p99Ms },
+    { what: `${kind.what}, CPU of ovs-vswitchd for one`, unit: 'µs', of: ({ cpuUs }: Result) => cpuUs },
+  ] as const;
   const references = new Map(ROUNDS.flatMap(({ pairs }) => pairs));
+  return figures.flatMap(({ what, unit, of }, figure) =>
+    [...samples].flatMap(([name, taken]): Row[] => {
+      if (of(taken[0]!) === undefined) return [];
+      const reference = references.get(name);
+      const [least, peer] = figure === 0 ? [kind.targets[name], kind.peers[name]] : [];
+      return [
+        row({
+          ...{ what: `${what}: ${PATHS[name].what}`, unit, samples: taken.map((one) => of(one)!) },
+          ...(reference && {
+            yardstick: { what: PATHS[reference].what, samples: taken.map(({ against }) => of(against!)!) },
+          }),
+          ...(least && { target: { limit: '>=', value: least } }),
+          ...(peer && { peer }),
+        }),
+      ];
+    }),
+  );
+}
+
+/** What each packet takes of the fast path. Exact: the machine's other work does not show. */
+const COUNTED: readonly PathName[] = ['plain', 'one', 'direct', 'member', 'aside'];
+
+async function passesOf(labs: Labs): Promise<Row[]> {
   const rows: Row[] = [];
-  const latencies: Row[] = [];
-  for (const [name, taken] of samples) {
-    const reference = references.get(name) || undefined;
-    const against = (of: (one: Sample | NonNullable<Sample['against']>) => number) =>
-      reference && {
-        yardstick: { what: PATHS[reference].what, samples: taken.map((one) => of(one.against!)) },
-      };
-    const [least, peer] = [kind.targets[name], kind.peers[name]];
-    rows.push(
-      row({
-        ...{ what: `${kind.what}: ${PATHS[name].what}`, unit: kind.unit },
-        ...{ samples: taken.map(({ value }) => value), ...against(({ value }) => value) },
-        ...(least && { target: { limit: '>=', value: least } }),
-        ...(peer && { peer }),
-      }),
-    );
-    if (taken[0]!.p99Ms === undefined) continue;
-    const what = `${kind.what}, 99th percentile of latency: ${PATHS[name].what}`;
-    const p99 = taken.map(({ p99Ms }) => p99Ms!);
-    latencies.push(row({ what, unit: 'ms', samples: p99, ...against(({ p99Ms }) => p99Ms!) }));
+  const add = (what: string, sample: number) => rows.push(row({ what, unit: '', samples: [sample] }));
+  for (const name of COUNTED) {
+    const { what, lab, client, addresses } = PATHS[name];
+    const address = addresses[0]!;
+    for (const [from, vms] of [
+      ['there', [client]],
+      ['back', SERVERS],
+    ] as const) {
+      const traffic = (close: boolean) => () => requests(labs[lab], { vm: client, address, seconds: RUN_S, close });
+      const kept = await countPasses(labs[lab], vms, traffic(false));
+      add(`${what}, ${from}: lookups of a packet`, kept.lookups);
+      add(`${what}, ${from}: conntrack passes of a packet`, kept.conntrack);
+      const { megaflows } = await countPasses(labs[lab], vms, traffic(true));
+      add(`${what}, ${from}: megaflows, a connection each`, megaflows);
+    }
   }
-  return [...rows, ...latencies];
+  return rows;
 }
 
 export const datapath: Bench = {
   title: 'placement switch unless told, client and 4 members on one host (wrk -t1 -c16)',
   async run(options) {
     const labs = await start(options.log);
-    const rows: Row[] = [];
+    options.log('passes');
+    const rows = await passesOf(labs);
     for (const kind of KINDS) rows.push(...rowsOf(kind, await inTurn(labs, kind, options)));
     const crashes = LABS.map((kind) => labs[kind].host('h1').restarts());
     const sum = crashes.reduce((all, one) => all + one, 0);

@@ -111,21 +111,6 @@ export function web({
   return { name, network, vips, placement, listeners: [listener], ...optional };
 }
 
-const BATCH = 25;
-
-/** Load balancers from number `from` up to `to`, of the same members on a port of their own; nobody uses them. */
-export async function crowd(
-  lab: BenchLab,
-  { from = 0, to, members }: { readonly from?: number; readonly to: number; readonly members: readonly string[] },
-): Promise<void> {
-  const one = (n: number) =>
-    web({ name: `other${n}`, vips: [`10.0.${16 + (n >> 7)}.${1 + (n & 127)}`], members, port: 1000 + n });
-  for (let at = from; at < to; at += BATCH) {
-    const count = Math.min(BATCH, to - at);
-    await apply(lab, { load_balancers: Array.from({ length: count }, (_, nth) => one(at + nth)) });
-  }
-}
-
 /** Lets a VM open a connection for each page without running out of local ports. */
 export async function manyPorts(lab: BenchLab, vm: string): Promise<void> {
   const settings = 'cd /proc/sys/net/ipv4; echo 1 >tcp_tw_reuse; echo 1024 65000 >ip_local_port_range';

@@ -3,6 +3,7 @@ import { type BenchLab, execIn } from './lab.ts';
 
 export interface Rate {
   readonly perSecond: number;
+  readonly count: number;
   /** 99th percentile of the answers' latencies. */
   readonly p99Ms: number;
 }
@@ -20,7 +21,8 @@ export async function requests(
   const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]);
   const [, value, unit = ''] = /99%\s+([\d.]+)(us|ms|s)/.exec(text) ?? [];
   if (!(perSecond > 0) || text.includes('Socket errors: connect')) throw new Error(`wrk ${address}: ${text}`);
-  return { perSecond, p99Ms: Number(value) * UNIT_MS[unit]! };
+  const count = Number(/(\d+) requests in/.exec(text)?.[1]);
+  return { perSecond, count, p99Ms: Number(value) * UNIT_MS[unit]! };
 }
 
 /** One big file over one TCP connection, Mbit/s. */
