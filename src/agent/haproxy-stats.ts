@@ -1,5 +1,13 @@
 /** HAProxy's statistics as what the model knows of a balancer. */
-import type { Counters, LoadBalancer, Member, MemberHealth, Observation } from '../model/types.ts';
+import { sumCounters } from '../model/counters.ts';
+import {
+  type Counters,
+  type LoadBalancer,
+  type Member,
+  type MemberHealth,
+  NO_COUNTERS,
+  type Observation,
+} from '../model/types.ts';
 
 /** The question whose answers `observation` reads; `parseServers` of haproxy-state.ts reads them, too. */
 export const ASK_ALL = '@1 show info; @1 show stat; @1 show servers state';
@@ -51,22 +59,20 @@ interface Sample {
   readonly rows: readonly Row[];
 }
 
-const NONE: Counters = { activeConnections: 0, totalConnections: 0, bytesIn: 0, bytesOut: 0, requestErrors: 0 };
-
 function seen({ worker, rows }: Sample, loadBalancer: LoadBalancer, known: Observation | undefined): Observation {
   const current = currentCounters(rows);
   const counters: Record<string, Counters> = {};
   const base: Record<string, Counters> = {};
   for (const id of countedIds(loadBalancer)) {
-    const now = current.get(id) ?? NONE;
-    const was = known?.counters[id] ?? NONE;
-    const start = known?.base[id] ?? NONE;
+    const now = current.get(id) ?? NO_COUNTERS;
+    const was = known?.counters[id] ?? NO_COUNTERS;
+    const start = known?.base[id] ?? NO_COUNTERS;
     // A new worker begins at 0, and so does a server that was removed and added again.
     const isContinued =
       known?.worker === worker && was.totalConnections - start.totalConnections <= now.totalConnections;
     const from = isContinued ? start : { ...was, activeConnections: 0 };
-    if (from !== NONE) base[id] = from;
-    counters[id] = sum(from, now);
+    if (from !== NO_COUNTERS) base[id] = from;
+    counters[id] = sumCounters(from, now);
   }
   return { memberHealth: healthIn(rows, loadBalancer), counters, base, worker };
 }
@@ -87,20 +93,14 @@ function currentCounters(rows: readonly Row[]): Map<string, Counters> {
       totalConnections: Number(total),
       bytesIn: Number(bytesIn),
       bytesOut: Number(bytesOut),
+      packetsIn: 0,
+      packetsOut: 0,
       requestErrors: Number(requestErrors) + Number(connectErrors) + Number(responseErrors),
     };
-    counters.set(id, sum(counters.get(id) ?? NONE, counted));
+    counters.set(id, sumCounters(counters.get(id) ?? NO_COUNTERS, counted));
   }
   return counters;
 }
-
-const sum = (a: Counters, b: Counters): Counters => ({
-  activeConnections: a.activeConnections + b.activeConnections,
-  totalConnections: a.totalConnections + b.totalConnections,
-  bytesIn: a.bytesIn + b.bytesIn,
-  bytesOut: a.bytesOut + b.bytesOut,
-  requestErrors: a.requestErrors + b.requestErrors,
-});
 
 function healthIn(rows: readonly Row[], { pools }: LoadBalancer): Record<string, MemberHealth> {
   const rowOf = new Map(rows.map((row) => [row.name, row]));

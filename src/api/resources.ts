@@ -148,6 +148,17 @@ export interface CountersJson {
   readonly request_errors: number;
 }
 
+/** The same and more, null where the placement cannot tell. */
+export interface FiguresJson {
+  readonly bytes_in: number;
+  readonly bytes_out: number;
+  readonly packets_in: number | null;
+  readonly packets_out: number | null;
+  readonly active_connections: number | null;
+  readonly total_connections: number | null;
+  readonly request_errors: number;
+}
+
 export interface NetworkJson {
   readonly id: string;
   readonly name: string;
@@ -244,7 +255,7 @@ interface Found {
 }
 
 /** With its totals, and its figures of each listener and member. */
-export interface BalancerJson extends CountersJson {
+export interface BalancerJson extends FiguresJson {
   readonly id: string;
   readonly loadbalancer_id: string;
   readonly loadbalancer: string;
@@ -255,23 +266,23 @@ export interface BalancerJson extends CountersJson {
   readonly error: string;
   /** How long it took until it served; null when that is not known. */
   readonly ready_ms: number | null;
-  readonly listeners: readonly (ListenerReferenceJson & CountersJson)[];
-  readonly members: readonly (MemberReferenceJson & CountersJson & Found)[];
+  readonly listeners: readonly (ListenerReferenceJson & FiguresJson)[];
+  readonly members: readonly (MemberReferenceJson & FiguresJson & Found)[];
 }
 
-export interface HostCountersJson extends CountersJson {
+export interface HostCountersJson extends FiguresJson {
   readonly host: string;
 }
 
 /** A load balancer's totals over all hosts, and each listener's and member's; all of them also host by host. */
-export interface StatisticsJson extends CountersJson {
+export interface StatisticsJson extends FiguresJson {
   readonly id: string;
   readonly name: string;
   readonly hosts: readonly HostCountersJson[];
   readonly listeners: readonly (ListenerReferenceJson &
-    CountersJson & { readonly hosts: readonly HostCountersJson[] })[];
+    FiguresJson & { readonly hosts: readonly HostCountersJson[] })[];
   readonly members: readonly (MemberReferenceJson &
-    CountersJson & {
+    FiguresJson & {
       readonly operating_status: OperatingStatus;
       readonly hosts: readonly (HostCountersJson & Found)[];
     })[];

@@ -20,6 +20,7 @@ interface Flags extends DaemonFlags, MachineFlags {
   readonly linger: number;
   readonly drain: number;
   readonly announce: number;
+  readonly count: number;
   readonly audit: number;
 }
 
@@ -44,6 +45,7 @@ export function addControllerCommand(program: Command, io: Io): void {
       300,
     )
     .option('--announce <seconds>', 'how often VMs are told the MACs of VIPs in lookup mode announce', seconds, 30)
+    .option('--count <seconds>', 'placement switch: how often what its flows have counted is read', seconds, 5)
     .option('--audit <seconds>', 'how often every switch is read back and repaired', seconds, 60)
     .option(
       '--with-agent <host>',
@@ -65,7 +67,7 @@ function withAgent(flags: Flags): Omit<AgentOptions, 'db'> | undefined {
 
 /** Throws UsageError. */
 export function controllerOptions(flags: Omit<Flags, keyof MachineFlags>): ControllerOptions {
-  const { db = [], hosts = [], stateDir, api, auth, linger, drain, announce, audit } = flags;
+  const { db = [], hosts = [], stateDir, api, auth, linger, drain, announce, count, audit } = flags;
   try {
     parseApiAddress(api, { authenticates: auth !== undefined });
   } catch (error) {
@@ -78,6 +80,7 @@ export function controllerOptions(flags: Omit<Flags, keyof MachineFlags>): Contr
     lingerMs: linger * 1000,
     drainMs: drain * 1000,
     announceMs: announce * 1000,
+    countMs: count * 1000,
     auditMs: audit * 1000,
   };
 }

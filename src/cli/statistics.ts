@@ -1,5 +1,5 @@
 /** What balancers counted, one line per load balancer, listener and member, and with `hosts` per host. */
-import type { CountersJson, HostCountersJson, ListenerJson, StatisticsJson } from '../api/resources.ts';
+import type { FiguresJson, HostCountersJson, ListenerJson, StatisticsJson } from '../api/resources.ts';
 import type { Column, Row } from './render/table.ts';
 import { field, type Session } from './session.ts';
 
@@ -9,6 +9,8 @@ export const COUNTERS: readonly Column[] = [
   ['TOTAL', 'total_connections'],
   ['BYTES IN', 'bytes_in'],
   ['BYTES OUT', 'bytes_out'],
+  ['PACKETS IN', 'packets_in'],
+  ['PACKETS OUT', 'packets_out'],
   ['ERRORS', 'request_errors'],
 ];
 const WHAT: readonly Column[] = [
@@ -46,7 +48,7 @@ async function statisticsOf(session: Session, id: string): Promise<StatisticsJso
   return field(await session.get(`/v1/loadbalancers/${id}/stats`), 'stats');
 }
 
-interface Counted extends CountersJson {
+interface Counted extends FiguresJson {
   readonly kind: string;
   readonly id: string;
   readonly name: string;
@@ -61,9 +63,10 @@ async function print(session: Session, { hosts = false }: Options, all: readonly
   await session.printList(rows, hosts ? [...WHAT, ['HOST', 'host'], ...COUNTERS] : [...WHAT, ...COUNTERS]);
 }
 
-function figures(counted: CountersJson): CountersJson {
-  const { active_connections, total_connections, bytes_in, bytes_out, request_errors } = counted;
-  return { active_connections, total_connections, bytes_in, bytes_out, request_errors };
+function figures(counted: FiguresJson): FiguresJson {
+  const { active_connections, total_connections, bytes_in, bytes_out, packets_in, packets_out, request_errors } =
+    counted;
+  return { active_connections, total_connections, bytes_in, bytes_out, packets_in, packets_out, request_errors };
 }
 
 function listenerName({ name, protocol, protocol_port }: StatisticsJson['listeners'][number]): string {

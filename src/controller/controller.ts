@@ -31,7 +31,10 @@ import { WantedAddresses } from './wanted-addresses.ts';
 
 export interface ControllerInit {
   readonly store: Store;
-  readonly options: Pick<ControllerOptions, 'hosts' | 'tls' | 'lingerMs' | 'drainMs' | 'announceMs' | 'auditMs'>;
+  readonly options: Pick<
+    ControllerOptions,
+    'hosts' | 'tls' | 'lingerMs' | 'drainMs' | 'announceMs' | 'countMs' | 'auditMs'
+  >;
   readonly logger: Logger;
 }
 

@@ -13,6 +13,7 @@ import type { Store } from '../store/types.ts';
 import { type Announcer, announcements, createAnnouncer } from './announcer.ts';
 import { writeBalancers } from './balancer-rows.ts';
 import { coalesce } from './coalesce.ts';
+import { type Counting, createCounting } from './counting.ts';
 import { createDrainer, type Drainer } from './drainer.ts';
 import { hostView, isServing } from './host-view.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
@@ -25,7 +26,7 @@ import { createReadiness } from './readiness.ts';
 export interface ManagedHostInit {
   readonly host: Host;
   readonly store: Store;
-  readonly options: Pick<ControllerOptions, 'tls' | 'auditMs' | 'lingerMs' | 'drainMs' | 'announceMs'>;
+  readonly options: Pick<ControllerOptions, 'tls' | 'auditMs' | 'lingerMs' | 'drainMs' | 'announceMs' | 'countMs'>;
   readonly logger: Logger;
   readonly shared: SharedEntries;
   /** What is plugged into the host changed, or one of its balancers is due. */
@@ -53,6 +54,8 @@ const NOTHING: Presence = { loadBalancers: [], balancers: [], probes: [], revisi
 /** How long the switch of a host that is deleted may take to be cleaned. */
 const LEAVE_TIMEOUT_MS = 5_000;
 
+const isInSwitch = ({ placement }: LoadBalancer): boolean => placement === 'switch';
+
 export class ManagedHost {
   readonly id: string;
   readonly keeper: HostKeeper;
@@ -61,6 +64,7 @@ export class ManagedHost {
   readonly #reportBalancers: ReturnType<typeof coalesce>;
   readonly #announcer: Announcer;
   readonly #drainer: Drainer;
+  readonly #counting: Counting;
   readonly #readiness = createReadiness();
   #status: Partial<HostStatus> = {};
   #ports: readonly ClassifiedPort[] = [];
@@ -101,6 +105,13 @@ export class ManagedHost {
       forget: (bindings) => this.keeper.forgetConnections(bindings),
       onDue: init.changed,
     });
+    this.#counting = createCounting({
+      hostId: host.id,
+      store,
+      intervalMs: options.countMs,
+      read: (loadBalancers) => this.keeper.readCounts(loadBalancers),
+      failed: log,
+    });
     const { name, remote, bridge } = host;
     this.keeper = new HostKeeper({
       name,
@@ -110,6 +121,7 @@ export class ManagedHost {
       auditMs: options.auditMs,
       logger,
       shared: init.shared,
+      counts: this.#counting.counts,
     });
     this.keeper.on('inventory', init.changed);
     this.keeper.on('claim', (claim, ofport) => this.#claimed(claim, ofport));
@@ -174,6 +186,7 @@ export class ManagedHost {
     this.#lifecycle.stop();
     this.#announcer.stop();
     this.#drainer.stop();
+    await this.#counting.stop();
     await (leave ? this.keeper.leave(LEAVE_TIMEOUT_MS) : this.keeper.stop());
     this.#report({ state: 'unknown' });
     await this.#reportBalancers.stop();
@@ -191,6 +204,7 @@ export class ManagedHost {
     });
     this.#leaving = view.leaving;
     this.#watchReadiness(model, view.balancers);
+    this.#counting.want(loadBalancers);
     const revision = this.keeper.setView(view);
     this.#present = { loadBalancers, balancers: view.balancers, probes: view.probes, revision };
     this.#report({});
@@ -269,16 +283,26 @@ export class ManagedHost {
     this.#proclaimed = told;
   }
 
-  /** The balancers' rows: work for the agent at once, the switch's own when the switch has confirmed them. */
+  /**
+   * The balancers' rows: work for the agent at once; the switch's own when the switch has confirmed that they came, or went
+   * and have been counted to the end.
+   */
   async #writeBalancers(): Promise<void> {
-    const confirmed = new Set(this.#confirmed.loadBalancers.map(({ id }) => id));
-    const present = this.#present.loadBalancers;
-    this.#refusals = await writeBalancers(this.#init.store, {
+    await this.#counting.record();
+    const { store } = this.#init;
+    this.#refusals = await writeBalancers(store, {
       hostId: this.id,
-      outside: present.filter(({ placement }) => placement !== 'switch'),
-      inside: present.filter(({ id, placement }) => placement === 'switch' && confirmed.has(id)),
+      outside: this.#present.loadBalancers.filter(({ placement }) => placement !== 'switch'),
+      inside: this.#confirmed === NOTHING ? this.#inherited() : this.#confirmed.loadBalancers.filter(isInSwitch),
       refusals: this.#refusals,
     });
+  }
+
+  /** What a former controller has had in the switch: it may be there still. */
+  #inherited(): readonly LoadBalancer[] {
+    const { model } = this.#init.store;
+    const known = [...balancersOn(model, this.id).keys()].map((id) => model.loadBalancers.get(id));
+    return known.filter((one) => one !== undefined).filter(isInSwitch);
   }
 
   /**

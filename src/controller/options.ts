@@ -40,6 +40,8 @@ export interface ControllerOptions {
   readonly drainMs: number;
   /** How often VMs are told the MACs of VIPs in lookup mode announce. */
   readonly announceMs: number;
+  /** How often switches are asked what their flows have counted. */
+  readonly countMs: number;
   /** How often each switch is read back and repaired. */
   readonly auditMs: number;
 }

@@ -52,7 +52,7 @@ export function tell({ passes, names, wanted, state }: TellInit): Told {
   const told = passes.map((pass) => ({
     title: titleOf(pass, names),
     flow: pass.flow,
-    steps: pass.steps.map((step, at) => toldStep(step, pass.steps[at + 1], { byKey, names, pass })),
+    steps: pass.steps.map((step, at) => toldStep(step, pass.steps.slice(at + 1), { byKey, names, pass })),
     datapath_actions: pass.datapathActions,
   }));
   const outcome = outcomeOf(passes, told.at(-1)?.steps.at(-1)?.words ?? '', names);
@@ -80,7 +80,7 @@ interface Around {
   readonly pass: FollowedPass;
 }
 
-function toldStep(step: TraceStep, next: TraceStep | undefined, { byKey, names, pass }: Around): ToldStep {
+function toldStep(step: TraceStep, later: readonly TraceStep[], { byKey, names, pass }: Around): ToldStep {
   const { table, match, cookie } = step;
   const isOurs = readCookie(cookie) !== undefined;
   const line = byKey.get(keyOf(step)) ?? leaseLine(step, names);
@@ -88,7 +88,7 @@ function toldStep(step: TraceStep, next: TraceStep | undefined, { byKey, names, 
   return {
     table,
     name: tableName(table) ?? '',
-    words: [words, ...groupWords(step, next, { names, pass }), ...normalWords(step)].join(', '),
+    words: [words, ...groupWords(step, later, { names, pass }), ...normalWords(step)].join(', '),
     object: names.object(cookie),
     match: [...(match === undefined ? ['no match'] : match === '' ? [] : [match]), `priority ${step.priority}`].join(
       ', ',
@@ -126,12 +126,14 @@ function strangeWords({ match, actions }: TraceStep, isOurs: boolean): string {
 /** Which member a group chose. */
 function groupWords(
   { actions, notes }: TraceStep,
-  next: TraceStep | undefined,
+  later: readonly TraceStep[],
   { names, pass }: Pick<Around, 'names' | 'pass'>,
 ): readonly string[] {
   if (!actions.some((action) => action.startsWith('group:'))) return [];
   const slot = notes.map((note) => /^using bucket (\d+)/.exec(note)?.[1]).find((found) => found !== undefined);
-  const key = /\breg6=(0x[0-9a-f]+)/.exec(next?.match ?? '')?.[1];
+  const key = later
+    .map(({ match }) => /\breg6=(0x[0-9a-f]+)/.exec(match ?? '')?.[1])
+    .find((found) => found !== undefined);
   const member = key === undefined ? undefined : names.member(Number(key));
   if (member === undefined) return notes.includes('no live bucket') ? ['but no member can be chosen'] : [];
   const how = pass.assumedHash ? `, if the datapath's hash of addresses and ports says so` : '';

@@ -1,11 +1,10 @@
 /** What Open vSwitch is told about connections that conntrack knows. */
 import { addressNumber, familyOf } from '../model/addresses.ts';
-import type { Transport } from '../model/transport.ts';
+import { IP_PROTOCOL } from '../model/transport.ts';
 import type { Body } from '../openflow/index.ts';
 import type { Binding } from '../pipeline/bindings.ts';
 import { zonesOf } from '../pipeline/ids.ts';
 
-const IP_PROTO: Readonly<Record<Transport, number>> = { tcp: 6, udp: 17, sctp: 132 };
 const MAPPED = 0xffffn << 32n;
 
 /** Since when Open vSwitch has NXT_CT_FLUSH. */
@@ -21,7 +20,7 @@ export function canFlush(version: string): boolean {
 export function flushOf({ network, vip, port, service }: Binding): Body {
   return {
     kind: 'nx_ct_flush',
-    ipProto: IP_PROTO[service.transport],
+    ipProto: IP_PROTOCOL[service.transport],
     original: { dst: asIpv6(vip), dstPort: port },
     reply: { src: asIpv6(service.address), srcPort: service.port },
     zone: zonesOf(network.key).service,

@@ -19,6 +19,7 @@ import { createReconciler, type Reconciler } from '../reconcile/reconciler.ts';
 import { type Asking, type AskingInit, type Bounds, createAsking } from './asking.ts';
 import { bridgeNamed, findBridge, prepareBridge, releaseBridge } from './bridge.ts';
 import { canFlush, flushOf } from './conntrack.ts';
+import { type CountListener, type CountReader, createCountReader } from './counts.ts';
 import { HostError } from './errors.ts';
 import { EMPTY_INVENTORY, type Inventory, readInventory } from './inventory.ts';
 import { OVS_TABLES, type OvsTables } from './ovs-tables.ts';
@@ -35,6 +36,8 @@ export interface HostInit {
   readonly logger: Logger;
   /** What this host has in common with others under the same controller. */
   readonly shared?: SharedEntries;
+  /** Hears what flows have counted. */
+  readonly counts?: CountListener;
   /** How much is asked and remembered where the controller chooses, if not as usual. */
   readonly bounds?: Bounds;
 }
@@ -97,6 +100,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   #revision = 0;
   #ovsVersion = '';
   #session: Session | undefined;
+  #counts: CountReader | undefined;
   #lock: Lock | undefined;
   #reconciler: Reconciler<SwitchLayers> | undefined;
   #running: Promise<void> | undefined;
@@ -276,6 +280,11 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     return createSwitchDriver(this.#session).read();
   }
 
+  /** Reads what flows of these load balancers (keys) have counted; `counts` hears of it. Nothing happens before the switch is in sync. */
+  async readCounts(loadBalancers: Iterable<number>): Promise<void> {
+    if (this.#applied) await this.#counts?.read(loadBalancers);
+  }
+
   /** The switch is still kept, but what is plugged in is no longer followed. */
   #databaseLost(error: Error): void {
     this.emit('state', this.#applied ? 'connected' : 'connecting', error.message);
@@ -336,6 +345,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
       this.#ovsVersion = (await describeSwitch(session)).software;
       while (this.#revision === 0 && !ended.signal.aborted && !signal.aborted) await this.#pause(1000);
       this.#session = session;
+      this.#counts = this.#init.counts && createCountReader(session, this.#init.counts);
       this.#reconciler = this.#createReconciler(session);
       this.#reconciler.changed({ meters: [], groups: [], flows: [] }, this.#revision);
       this.#asking.start();
@@ -344,6 +354,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     } finally {
       void this.#asking.stop();
       this.#session = undefined;
+      this.#counts = undefined;
       this.#reconciler = undefined;
       this.#applied = false;
       signal.removeEventListener('abort', close);
@@ -384,7 +395,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     const { logger, name, auditMs } = this.#init;
     return createReconciler<SwitchLayers>({
       desired: { meters: this.#desired.meters, groups: this.#desired.groups, flows: this.#desired.flows },
-      driver: createSwitchDriver(session),
+      driver: createSwitchDriver(session, { counts: this.#counts }),
       auditMs,
       events: {
         applied: (revision) => {

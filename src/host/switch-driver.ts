@@ -5,9 +5,7 @@ import {
   FLOW_COMMAND,
   FLOW_MOD_DEFAULTS,
   type Flow,
-  flowFromStats,
   GROUP_ALL,
-  GROUP_ANY,
   GROUP_COMMAND,
   GROUP_TYPE,
   METER_ALL,
@@ -15,12 +13,12 @@ import {
   type OpenFlowError,
   SendError,
   type Session,
-  TABLE_ALL,
 } from '../openflow/index.ts';
 import { COOKIE, isLease, isOurGroup, isOurMeter } from '../pipeline/ids.ts';
 import { flowItem, type Group, groupItem, type Meter, meterItem } from '../pipeline/items.ts';
 import { type Driver, type Plan, RefusedError } from '../reconcile/reconciler.ts';
 import type { Item } from '../util/item.ts';
+import { type CountReader, readFlows } from './counts.ts';
 
 /** What is referred to comes first: flows refer to groups and meters. */
 export type SwitchLayers = { readonly meters: Meter; readonly groups: Group; readonly flows: Flow };
@@ -31,19 +29,28 @@ interface Step {
   readonly message: Body;
 }
 
-const ANY_PORT = 0xffff_ffff;
 /** How long a bundle may take to be committed: 50,000 flows take about two seconds. */
 const COMMIT_TIMEOUT_MS = 60_000;
+
+type Counts = Pick<CountReader, 'adopt' | 'leaving'>;
+
+interface DriverOptions {
+  readonly commitTimeoutMs?: number;
+  readonly counts?: Counts | undefined;
+}
 
 /** Drives the switch at the other end of the session. Flows of others, told by their cookie, are neither read nor touched. */
 export function createSwitchDriver(
   session: Session,
-  { commitTimeoutMs = COMMIT_TIMEOUT_MS }: { readonly commitTimeoutMs?: number } = {},
+  { commitTimeoutMs = COMMIT_TIMEOUT_MS, counts }: DriverOptions = {},
 ): Driver<SwitchLayers> {
   const knownMeters = new Set<number>();
   return {
     async read() {
-      const [meters, groups, flows] = await Promise.all([readMeters(session), readGroups(session), readFlows(session)]);
+      const [meters, groups, found] = await Promise.all([readMeters(session), readGroups(session), readFlows(session)]);
+      counts?.adopt(found);
+      // Leases are nobody's desire: they are renewed or run out.
+      const flows = found.flatMap(([flow]) => (isLease(flow.cookie) ? [] : [flowItem(flow)]));
       knownMeters.clear();
       for (const { value } of meters) knownMeters.add(value.meterId);
       return { meters, groups, flows };
@@ -51,6 +58,7 @@ export function createSwitchDriver(
     async apply(plan) {
       const steps = [...orderedSteps(plan)];
       await putMeters(session, plan.meters.put, knownMeters);
+      const gone = counts?.leaving(plan.flows.remove.map(({ value }) => value));
       try {
         await session.commitBundle(
           steps.map((step) => step.message),
@@ -62,24 +70,10 @@ export function createSwitchDriver(
         const refused = failures.flatMap(({ index }) => steps[index] ?? []);
         throw new RefusedError(refused, message, { cause: error, restApplied });
       }
+      await gone?.();
       await removeMeters(session, plan.meters.remove, knownMeters);
     },
   };
-}
-
-async function readFlows(session: Session): Promise<Item<Flow>[]> {
-  const { flows } = await session.request({
-    kind: 'flow_stats_request',
-    flags: 0,
-    tableId: TABLE_ALL,
-    outPort: ANY_PORT,
-    outGroup: GROUP_ANY,
-    cookie: COOKIE.value,
-    cookieMask: COOKIE.mask,
-    match: {},
-  });
-  // Leases are nobody's desire: they are renewed or run out.
-  return flows.filter((stats) => !isLease(stats.cookie)).map((stats) => flowItem(flowFromStats(stats)));
 }
 
 async function readGroups(session: Session): Promise<Item<Group>[]> {

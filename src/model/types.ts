@@ -254,8 +254,22 @@ export interface Counters {
   readonly totalConnections: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Only the switch counts packets. */
+  readonly packetsIn: number;
+  readonly packetsOut: number;
   readonly requestErrors: number;
 }
+
+/** Nothing counted. */
+export const NO_COUNTERS: Counters = {
+  activeConnections: 0,
+  totalConnections: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  packetsIn: 0,
+  packetsOut: 0,
+  requestErrors: 0,
+};
 
 /** What a balancer has seen: written by who runs it, every few seconds while something changes. */
 export interface Observation {
@@ -263,7 +277,10 @@ export interface Observation {
   readonly memberHealth: Readonly<Record<string, MemberHealth>>;
   /** By listener or member id; since the balancer was made. */
   readonly counters: Readonly<Record<string, Counters>>;
-  /** What the counters were when the process that counts now began, and which process that is: its writer's memory. */
+  /**
+   * What its writer goes on from. HAProxy: what the counters were when the process that counts now began, and which process
+   * that is. The switch: packets and bytes that each flow had when it was read last.
+   */
   readonly base: Readonly<Record<string, Counters>>;
   readonly worker: string;
 }

@@ -6,6 +6,7 @@ import type { LoadBalancer, Member, Pool } from '../model/types.ts';
 import { balancerMac, sandboxMac, vipMac } from '../model/vip-mac.ts';
 import { GROUP_TYPE } from '../openflow/index.ts';
 import { type Contribution, contribution, type Service, type Unit, unitOf } from './contribution.ts';
+import { countedUnits } from './counted.ts';
 import { clientsGroup, poolGroup, zonesOf } from './ids.ts';
 import type { Group } from './items.ts';
 import { fullTable, type RememberedSlots } from './remembered-slots.ts';
@@ -62,6 +63,7 @@ export function balancerContribution(balancer: BalancerView, surroundings: Surro
     ['lb', common],
     [ownerKey === 0 ? 'scope_any' : 'scope_owner', common],
     ...loadBalancer.vips.flatMap((vip) => vipUnits(balancer, vip, common)),
+    ...countedUnits(loadBalancer, common),
   ];
   if (placement !== 'switch') units.push(['outside', common]);
   if (plug !== undefined) units.push(...sandboxUnits(loadBalancer, common, surroundings));
@@ -70,7 +72,7 @@ export function balancerContribution(balancer: BalancerView, surroundings: Surro
     for (const family of new Set(loadBalancer.vips.map(familyOf))) {
       if (way !== 'direct') units.push(...memberUnits(pool, family, common));
       if (way === 'ask') units.push([`slots${family}`, groupVariable(pool, family)]);
-      groups.push({ ...selectGroup(pool, family, surroundings), ...selectionOf(pool, { family, way }) });
+      groups.push({ ...selectGroup(pool, { family, way }, surroundings), ...selectionOf(pool, { family, way }) });
     }
   }
   return contribution('load_balancer', key, units, groups);
@@ -100,12 +102,12 @@ function vipUnits(balancer: BalancerView, vip: string, common: Variables): reado
   if (answersLookups(balancer)) units.push([`lookup${family}`, variables]);
   const listeners = liveListeners(balancer.loadBalancer);
   for (const listener of listeners) {
-    const { defaultPool, protocolPort: port } = listener;
+    const { key, defaultPool, protocolPort: port } = listener;
     const group = groupVariable(defaultPool, family);
     const cidrs = admitted(listener, family);
     const name = (unit: string) => unitOf(unit, family, transportOf(listener.protocol));
     for (const unit of WAY_UNITS[wayOf(balancer, listener)]) {
-      units.push(...wayUnits(unit, { name, cidrs, variables: { ...variables, ...group, port } }));
+      units.push(...wayUnits(unit, { name, cidrs, variables: { ...variables, ...group, listener: key, port } }));
     }
   }
   if (listeners.some((listener) => isTracked(wayOf(balancer, listener)))) units.push([`fragments${family}`, variables]);
@@ -175,10 +177,15 @@ function distinctServices(listeners: readonly LiveListener[], family: Family): I
   return services.values();
 }
 
-/** One bucket per slot; each only names the slot's member, table commit does the rest. */
-function selectGroup(pool: Pool, family: Family, surroundings: Surroundings): Omit<Group, `selection${string}`> {
+/** One bucket per slot; each only names the slot's member, tables count and commit do the rest. */
+function selectGroup(
+  pool: Pool,
+  { family, way }: { readonly family: Family; readonly way: Way },
+  surroundings: Surroundings,
+): Omit<Group, `selection${string}`> {
+  const next = way === 'direct' ? TABLES.commit : TABLES.count;
   const serving = usable(pool, family, surroundings);
-  const actions = new Map(serving.map(({ key }) => [key, actionsOf(key)]));
+  const actions = new Map(serving.map(({ key }) => [key, actionsOf(key, next)]));
   const shares = serving.map((member) => shareOf(pool, member, surroundings));
   // What absent members have is lent out; where only members on the host count, others have nothing to lend.
   const slots = slotTable(shares, pool.locality === 'only' ? [] : fullTable(pool, family, surroundings.slotTables));
@@ -189,10 +196,10 @@ function selectGroup(pool: Pool, family: Family, surroundings: Surroundings): Om
   };
 }
 
-function actionsOf(member: number): Group['buckets'][number]['actions'] {
+function actionsOf(member: number, tableId: number): Group['buckets'][number]['actions'] {
   return [
     { kind: 'set_field', field: 'reg6', value: member },
-    { kind: 'resubmit_table', inPort: 0xfff8, tableId: TABLES.commit },
+    { kind: 'resubmit_table', inPort: 0xfff8, tableId },
   ];
 }
 

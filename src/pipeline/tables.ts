@@ -26,6 +26,9 @@ export const TABLES = {
   depart: 119,
   choose: 120,
   slots: 121,
+  count: 122,
+  known: 123,
+  returned: 124,
 } as const;
 
 export type TableName = keyof typeof TABLES;

@@ -65,8 +65,12 @@ export function returnsDirectly({ placement, returnPath }: LoadBalancer): boolea
   return placement === 'switch' && returnPath === 'direct';
 }
 
+export function isLive(listener: Listener): listener is LiveListener {
+  return listener.adminStateUp && listener.defaultPool !== undefined;
+}
+
 export function liveListeners({ listeners }: LoadBalancer): readonly LiveListener[] {
-  return listeners.filter((l): l is LiveListener => l.adminStateUp && l.defaultPool !== undefined);
+  return listeners.filter(isLive);
 }
 
 /** Where a member is spoken to: at its own address, and where its health is asked for. */

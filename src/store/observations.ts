@@ -1,5 +1,5 @@
 /** What balancers have seen, between the model and its rows. These are written without a change number. */
-import type { Counters, MemberHealth, Observation, Probed } from '../model/types.ts';
+import { type Counters, type MemberHealth, NO_COUNTERS, type Observation, type Probed } from '../model/types.ts';
 import { byUuid, mutate, type Operation, update } from '../ovsdb/index.ts';
 import { ObservationTable, type Rows } from './rows.ts';
 import { share } from './share.ts';
@@ -13,11 +13,12 @@ const COUNTERS = {
   totalConnections: 'total_connections',
   bytesIn: 'bytes_in',
   bytesOut: 'bytes_out',
+  packetsIn: 'packets_in',
+  packetsOut: 'packets_out',
   requestErrors: 'request_errors',
 } as const satisfies Record<keyof Counters, string>;
 const NAMES = Object.entries(COUNTERS) as readonly (readonly [keyof Counters, string])[];
 const COUNTER_OF = new Map(NAMES.map(([counter, name]) => [name, counter]));
-const ZERO: Counters = { activeConnections: 0, totalConnections: 0, bytesIn: 0, bytesOut: 0, requestErrors: 0 };
 
 /** The observation of a balancer's row; undefined while it has none. */
 export function buildObservation(
@@ -94,15 +95,18 @@ function countersById(stored: Numbers, previous: CountersById | undefined): Coun
     const [id = '', name = ''] = key.split(' ');
     const counter = COUNTER_OF.get(name);
     if (counter === undefined) continue;
-    byId.set(id, { ...(byId.get(id) ?? ZERO), [counter]: value });
+    byId.set(id, { ...(byId.get(id) ?? NO_COUNTERS), [counter]: value });
   }
   const shared = [...byId].map(([id, counters]) => [id, share<Counters>(previous?.[id], counters)]);
   return share(previous, Object.fromEntries(shared) as CountersById);
 }
 
+/** What is not there is 0. */
 function numbers(counters: CountersById): Numbers {
   return Object.fromEntries(
-    Object.entries(counters).flatMap(([id, of]) => NAMES.map(([counter, name]) => [`${id} ${name}`, of[counter]])),
+    Object.entries(counters).flatMap(([id, of]) =>
+      NAMES.filter(([counter]) => of[counter] !== 0).map(([counter, name]) => [`${id} ${name}`, of[counter]]),
+    ),
   );
 }
 

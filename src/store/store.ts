@@ -213,6 +213,11 @@ class OvsdbStore implements types.Store {
     return this.#writer.report((model) => reports.setSlotTables(model, remembered));
   }
 
+  setObservations(observations: ReadonlyMap<string, Observation>): Promise<void> {
+    const { rows } = this.#database;
+    return this.#writer.report((model) => reports.setObservations(model, observations, rows));
+  }
+
   setHostStatus(hostId: string, status: Partial<HostStatus>): Promise<void> {
     return this.#writer.report((model) => reports.setHostStatus(model, hostId, status));
   }

@@ -146,6 +146,8 @@ export interface Store {
   setProbed(loadBalancerId: string, found: Found): Promise<void>;
   /** Remembers slot tables without a change number, those of load balancers that are still as of their `generation`. */
   setSlotTables(remembered: readonly RememberedSlots[]): Promise<void>;
+  /** The same for several balancers in one go; those that are gone are passed over. */
+  setObservations(observations: ReadonlyMap<string, Observation>): Promise<void>;
   setHostStatus(hostId: string, status: Partial<HostStatus>): Promise<void>;
   /** Of many hosts in one transaction; hosts that were deleted meanwhile are passed over. */
   setHostStatuses(statuses: ReadonlyMap<string, Partial<HostStatus>>): Promise<void>;

@@ -39,7 +39,7 @@ describe('controller with agent', function () {
       {
         ...common,
         ...{ db: [], stateDir, apiAddress, authFile: undefined, apiTls: undefined, hosts: [] },
-        ...{ lingerMs: 0, drainMs: 0, announceMs: 30_000, auditMs: 60_000 },
+        ...{ lingerMs: 0, drainMs: 0, announceMs: 30_000, countMs: 5_000, auditMs: 60_000 },
       },
       {
         signal: stopping.signal,

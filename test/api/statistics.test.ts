@@ -11,9 +11,14 @@ function counters(unit: number): Counters {
     totalConnections: 2 * unit,
     bytesIn: 3 * unit,
     bytesOut: 4 * unit,
+    packetsIn: 0,
+    packetsOut: 0,
     requestErrors: 5 * unit,
   };
 }
+
+/** What balancers outside the switch cannot tell. */
+const UNTOLD = { packets_in: null, packets_out: null };
 
 function json(unit: number) {
   return {
@@ -187,25 +192,25 @@ describe('API: status and statistics from what balancers report', () => {
       const { stats } = await get(`/v1/loadbalancers/${shop.id}/stats`);
       const { listeners, members, ...total } = stats;
       expect(total).to.deep.equal({
-        ...{ id: shop.id, name: 'shop', ...json(1011) },
+        ...{ id: shop.id, name: 'shop', ...json(1011), ...UNTOLD },
         hosts: [
-          { host: 'h1', ...json(11) },
-          { host: 'h2', ...json(1000) },
+          { host: 'h1', ...json(11), ...UNTOLD },
+          { host: 'h2', ...json(1000), ...UNTOLD },
         ],
       });
       expect(listeners.find((one: { name: string }) => one.name === 'http')).to.deep.equal({
-        ...{ id: listener('http').id, name: 'http', protocol: 'HTTP', protocol_port: 80, ...json(1001) },
+        ...{ id: listener('http').id, name: 'http', protocol: 'HTTP', protocol_port: 80, ...json(1001), ...UNTOLD },
         hosts: [
-          { host: 'h1', ...json(1) },
-          { host: 'h2', ...json(1000) },
+          { host: 'h1', ...json(1), ...UNTOLD },
+          { host: 'h2', ...json(1000), ...UNTOLD },
         ],
       });
       expect(members.find((one: { name: string }) => one.name === 'm1')).to.deep.equal({
         ...{ id: member('m1').id, pool_id: shop.pools[0]!.id, name: 'm1', address: '10.0.0.20', protocol_port: 80 },
-        ...{ operating_status: 'DEGRADED', ...json(100) },
+        ...{ operating_status: 'DEGRADED', ...json(100), ...UNTOLD },
         hosts: [
-          { host: 'h1', health: 'ONLINE', ...json(100) },
-          { host: 'h2', health: 'ERROR', ...ZEROS },
+          { host: 'h1', health: 'ONLINE', ...json(100), ...UNTOLD },
+          { host: 'h2', health: 'ERROR', ...ZEROS, ...UNTOLD },
         ],
       });
       expect((await api.send('GET', '/v1/loadbalancers/nope/stats')).status).to.equal(404);
@@ -216,14 +221,19 @@ describe('API: status and statistics from what balancers report', () => {
       await api.store.setBalancerState(balancers[1]!, 'failed', 'HAProxy is not installed');
       const { balancers: listed } = await get('/v1/balancers?host=h1');
       expect(listed).to.have.length(1);
-      expect(listed[0]).to.deep.include({ host: 'h1', placement: 'namespace', state: 'ready', ...json(11) });
+      expect(listed[0]).to.deep.include({ host: 'h1', placement: 'namespace', state: 'ready', ...json(11), ...UNTOLD });
       const { balancer } = await get(`/v1/balancers/${balancers[1]}`);
-      expect(balancer).to.deep.include({ state: 'failed', error: 'HAProxy is not installed', ...json(1000) });
+      expect(balancer).to.deep.include({
+        state: 'failed',
+        error: 'HAProxy is not installed',
+        ...json(1000),
+        ...UNTOLD,
+      });
       expect(balancer.since).to.be.a('string');
       const m1 = balancer.members.find((one: { name: string }) => one.name === 'm1');
       expect(m1).to.deep.equal({
         ...{ id: member('m1').id, pool_id: shop.pools[0]!.id, name: 'm1', address: '10.0.0.20', protocol_port: 80 },
-        ...{ health: 'ERROR', ...ZEROS },
+        ...{ health: 'ERROR', ...ZEROS, ...UNTOLD },
       });
       const m2 = balancer.members.find((one: { name: string }) => one.name === 'm2');
       expect(m2.health).to.equal(null);

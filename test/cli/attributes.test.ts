@@ -3,7 +3,15 @@ import { packaged } from '../../src/util/paths.ts';
 import { type ApiFixture, startApi } from '../support/api.ts';
 import { hostlb, type Ran } from '../support/cli.ts';
 
-const COUNTED = { activeConnections: 1, totalConnections: 2, bytesIn: 30, bytesOut: 400, requestErrors: 5 };
+const COUNTED = {
+  activeConnections: 1,
+  totalConnections: 2,
+  bytesIn: 30,
+  bytesOut: 400,
+  requestErrors: 5,
+  packetsIn: 0,
+  packetsOut: 0,
+};
 
 describe('CLI: what balancers outside the switch serve', () => {
   let api: ApiFixture;
@@ -233,21 +241,32 @@ describe('CLI: what balancers outside the switch serve', () => {
     it('is summed up by `stats`, and told host by host', async () => {
       const stats = lines(await ok('lb stats shop'));
       expect(stats).to.deep.equal([
-        ['KIND', 'NAME', 'ACTIVE', 'TOTAL', 'BYTES IN', 'BYTES OUT', 'ERRORS'],
-        ['load balancer', 'shop', '2', '4', '60', '800', '10'],
-        ['listener', 'http', '2', '4', '60', '800', '10'],
-        ['member', 's1', '1', '2', '30', '400', '5'],
-        ['member', 's2', '0', '0', '0', '0', '0'],
+        ['KIND', 'NAME', 'ACTIVE', 'TOTAL', 'BYTES IN', 'BYTES OUT', 'PACKETS IN', 'PACKETS OUT', 'ERRORS'],
+        ['load balancer', 'shop', '2', '4', '60', '800', '-', '-', '10'],
+        ['listener', 'http', '2', '4', '60', '800', '-', '-', '10'],
+        ['member', 's1', '1', '2', '30', '400', '-', '-', '5'],
+        ['member', 's2', '0', '0', '0', '0', '-', '-', '0'],
       ]);
       expect(lines(await ok('listener stats http --hosts'))).to.deep.equal([
-        ['KIND', 'NAME', 'HOST', 'ACTIVE', 'TOTAL', 'BYTES IN', 'BYTES OUT', 'ERRORS'],
-        ['listener', 'http', 'h1', '1', '2', '30', '400', '5'],
-        ['listener', 'http', 'h2', '1', '2', '30', '400', '5'],
+        ['KIND', 'NAME', 'HOST', 'ACTIVE', 'TOTAL', 'BYTES IN', 'BYTES OUT', 'PACKETS IN', 'PACKETS OUT', 'ERRORS'],
+        ['listener', 'http', 'h1', '1', '2', '30', '400', '-', '-', '5'],
+        ['listener', 'http', 'h2', '1', '2', '30', '400', '-', '-', '5'],
       ]);
       const [listener] = await json('listener stats http');
       expect(listener).to.include({ kind: 'listener', name: 'http', bytes_in: 60, request_errors: 10 });
       expect(listener).to.have.keys(
-        ...['kind', 'id', 'name', 'active_connections', 'total_connections', 'bytes_in', 'bytes_out', 'request_errors'],
+        ...[
+          'kind',
+          'id',
+          'name',
+          'active_connections',
+          'total_connections',
+          'bytes_in',
+          'bytes_out',
+          'packets_in',
+          'packets_out',
+          'request_errors',
+        ],
       );
       expect(await json('lb stats shop --hosts')).to.have.length(8);
     });
@@ -280,8 +299,8 @@ describe('CLI: what balancers outside the switch serve', () => {
       expect(shown)
         .to.match(/^placement +namespace$/m)
         .and.to.match(/^bytes_in +30$/m);
-      expect(shown).to.match(/^http +HTTP +80 +1 +2 +30 +400 +5$/m);
-      expect(shown).to.match(/^s1 +10\.0\.0\.21 +80 +ONLINE +1 +2 +30 +400 +5$/m);
+      expect(shown).to.match(/^http +HTTP +80 +1 +2 +30 +400 +- +- +5$/m);
+      expect(shown).to.match(/^s1 +10\.0\.0\.21 +80 +ONLINE +1 +2 +30 +400 +- +- +5$/m);
       expect(await json(`balancer show ${first.id}`)).to.deep.equal(first);
     });
   });

@@ -137,6 +137,7 @@ describe('CLI: usage', () => {
       linger: 0.5,
       drain: 7,
       announce: 30,
+      count: 2,
       audit: 60,
     });
     expect(controller).to.deep.equal({
@@ -146,6 +147,7 @@ describe('CLI: usage', () => {
         lingerMs: 500,
         drainMs: 7000,
         announceMs: 30_000,
+        countMs: 2_000,
         auditMs: 60_000,
         logLevel: 'info',
         logFile: undefined,

@@ -26,7 +26,7 @@ function admission(table: 'select' | 'service', allowedCidrs: readonly string[],
     .map((flow) => printFlow(flow))
     .flatMap((line) => {
       const [, source = 'any'] = /(?:nw_src|ipv6_src)=([^, ]+)/.exec(line) ?? [];
-      const [, action = ''] = /actions=(group|drop)/.exec(line) ?? [];
+      const [, action = ''] = /actions=(?:set_field:\w+->reg8,)?(group|drop)/.exec(line) ?? [];
       const family = line.includes('fd00::100') ? 6 : 4;
       return action === '' ? [] : [`IPv${family} ${source} ${action}`];
     })

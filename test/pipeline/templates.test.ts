@@ -53,6 +53,11 @@ const carried = (of: LoadBalancer, protocol: 'UDP' | 'SCTP'): LoadBalancer => {
   }));
   return { ...of, listeners, pools: listeners.map(({ defaultPool }) => defaultPool!) };
 };
+/** The same with its listeners closed. */
+const closed = (of: LoadBalancer): LoadBalancer => ({
+  ...of,
+  listeners: of.listeners.map((one) => ({ ...one, adminStateUp: false })),
+});
 const DATAGRAMS = ['UDP', 'SCTP'] as const;
 const datagrams = DATAGRAMS.flatMap((protocol, i) =>
   [{}, { returnPath: 'direct' } as const].flatMap((attributes, j) => {
@@ -65,7 +70,7 @@ const datagrams = DATAGRAMS.flatMap((protocol, i) =>
         protocol,
       );
     const number = 120 + 10 * i + 2 * j;
-    return [one(number), restricted(one(number + 1))];
+    return [one(number), restricted(one(number + 1)), closed(one(number + 30))];
   }),
 );
 /** Its members are asked for their health. */
@@ -110,6 +115,7 @@ const everything = hostView({
     balancerView(
       restricted(balancing('some-direct', members(), { vips: ['10.0.0.109', 'fd00::109'], returnPath: 'direct' })),
     ),
+    balancerView(closed(balancing('closed', members(), { vips: ['10.0.0.114', 'fd00::114'] }))),
     balancerView(balancing('owned', members(), { network: red, vips }), { ownerKey: 900 }),
     outside('out', 101, { plug: 30 }),
     outside('out4', 102, { plug: 31 }, { vips: ['10.0.0.102'] }),

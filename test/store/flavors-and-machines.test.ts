@@ -156,7 +156,15 @@ describe('observations in the store', () => {
   let balancerId: string;
   const store = () => fixture.store;
   const counters = (totalConnections: number) => ({
-    ...{ activeConnections: 1, totalConnections, bytesIn: 2, bytesOut: 3, requestErrors: 0 },
+    ...{
+      activeConnections: 1,
+      totalConnections,
+      bytesIn: 2,
+      bytesOut: 3,
+      requestErrors: 0,
+      packetsIn: 0,
+      packetsOut: 0,
+    },
   });
   const [m1, m2] = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'] as const;
   const first = {

@@ -176,7 +176,15 @@ const EVERY_ACTION = (() => {
 function observation(value: number): Observation {
   const ids = [1, 2, 3].filter((n) => (value >> n) & 1).map((n) => `00000000-0000-4000-8000-00000000000${n}`);
   const counters = (n: number) => ({
-    ...{ activeConnections: n, totalConnections: 1, bytesIn: 0, bytesOut: value % 2, requestErrors: 0 },
+    ...{
+      activeConnections: n,
+      totalConnections: 1,
+      bytesIn: 0,
+      bytesOut: value % 2,
+      requestErrors: 0,
+      packetsIn: 0,
+      packetsOut: 0,
+    },
   });
   return {
     memberHealth: Object.fromEntries(ids.map((id) => [id, value % 2 === 0 ? 'ONLINE' : 'ERROR'] as const)),

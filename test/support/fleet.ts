@@ -126,7 +126,7 @@ export class Fleet {
     this.hosts = init.hosts;
     this.store = init.store;
     this.#stopDatabase = init.stopDatabase;
-    const options = { hosts: [], tls: undefined, lingerMs: 0, drainMs: 0, announceMs: 1e8, auditMs: 1e8 };
+    const options = { hosts: [], tls: undefined, lingerMs: 0, drainMs: 0, announceMs: 1e8, countMs: 1e8, auditMs: 1e8 };
     this.controller = new Controller({ store: this.store, options, logger: pino({ level: 'silent' }) });
   }
 

@@ -32,6 +32,7 @@ const LOAD_BALANCERS = [
   balancing('some-turns', members4, {
     ...{ vips: ['10.0.0.106'], algorithm: 'ROUND_ROBIN', listener: { allowed_cidrs: ['10.0.0.0/28'] } },
   }),
+  balancing('shut', members4, { vips: ['10.0.0.108'], listener: { admin_state_up: false } }),
   balancing('red-web', members4, {
     ...{ vips: ['10.0.0.100'], network: 'red', listener: { allowed_cidrs: ['10.0.0.0/28'] } },
   }),

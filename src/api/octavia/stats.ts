@@ -1,25 +1,18 @@
 /** What balancers counted, as Octavia has it: totals over all hosts. */
-import type { Counters, Listener, LoadBalancer, Model, Observation } from '../../model/types.ts';
-import type { CountersJson } from '../resources.ts';
-
-const NONE: Counters = { activeConnections: 0, totalConnections: 0, bytesIn: 0, bytesOut: 0, requestErrors: 0 };
+import { sumCounters } from '../../model/counters.ts';
+import {
+  type Counters,
+  type Listener,
+  type LoadBalancer,
+  type Model,
+  NO_COUNTERS,
+  type Observation,
+} from '../../model/types.ts';
+import type { CountersJson, FiguresJson } from '../resources.ts';
 
 /** A balancer's figures of a listener or member; zeros where it has none. */
 export function countersOf(observation: Observation | undefined, id: string): Counters {
-  return observation?.counters[id] ?? NONE;
-}
-
-export function sum(all: readonly Counters[]): Counters {
-  return all.reduce(
-    (a, b) => ({
-      activeConnections: a.activeConnections + b.activeConnections,
-      totalConnections: a.totalConnections + b.totalConnections,
-      bytesIn: a.bytesIn + b.bytesIn,
-      bytesOut: a.bytesOut + b.bytesOut,
-      requestErrors: a.requestErrors + b.requestErrors,
-    }),
-    NONE,
-  );
+  return observation?.counters[id] ?? NO_COUNTERS;
 }
 
 export function countersJson(counters: Counters): CountersJson {
@@ -32,11 +25,29 @@ export function countersJson(counters: Counters): CountersJson {
   };
 }
 
+/**
+ * What a balancer of this load balancer can tell. The switch does not say how many connections it knows, and HAProxy counts no
+ * packets. Where members answer their clients themselves, nobody sees what is a new connection, nor what is answered.
+ */
+export function figuresJson(counters: Counters, { placement, returnPath }: TellingOf): FiguresJson {
+  const isSwitch = placement === 'switch';
+  const isDirect = isSwitch && returnPath === 'direct';
+  return {
+    ...countersJson(counters),
+    packets_in: isSwitch ? counters.packetsIn : null,
+    packets_out: isSwitch && !isDirect ? counters.packetsOut : null,
+    ...(isSwitch && { active_connections: null }),
+    ...(isDirect && { total_connections: null }),
+  };
+}
+
+type TellingOf = Pick<LoadBalancer, 'placement' | 'returnPath'>;
+
 /** The sum over some of a load balancer's listeners and all of its balancers. */
 export function listenerTotals(model: Model, loadBalancer: LoadBalancer, listeners: readonly Listener[]): CountersJson {
   const balancers = [...model.balancers.values()].filter(({ loadBalancerId }) => loadBalancerId === loadBalancer.id);
   const counted = balancers.flatMap(({ id }) =>
     listeners.map((listener) => countersOf(model.observations.get(id), listener.id)),
   );
-  return countersJson(sum(counted));
+  return countersJson(sumCounters(...counted));
 }

@@ -1,7 +1,8 @@
+import { sumCounters } from '../../model/counters.ts';
 import { healthSeenBy } from '../../model/health.ts';
 import type { Balancer, Listener, LoadBalancer, Member, MemberHealth, Observation, Pool } from '../../model/types.ts';
 import { ApiError, shorten } from '../errors.ts';
-import { countersJson, countersOf, sum } from '../octavia/stats.ts';
+import { countersOf, figuresJson } from '../octavia/stats.ts';
 import { listAnswer, showAnswer } from '../query.ts';
 import type { BalancerJson, ListenerReferenceJson, MemberReferenceJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
@@ -17,9 +18,15 @@ export function memberReference(pool: Pool, { id, name, address, protocolPort }:
 }
 
 /** Each member of each pool. */
-export function membersOf({ pools }: LoadBalancer): readonly { readonly pool: Pool; readonly member: Member }[] {
+export function membersOf({
+  pools,
+}: Pick<LoadBalancer, 'pools'>): readonly { readonly pool: Pool; readonly member: Member }[] {
   return pools.flatMap((pool) => pool.members.map((member) => ({ pool, member })));
 }
+
+/** What a balancer of nothing any more would be of. */
+const NOTHING: Observed = { listeners: [], pools: [], placement: 'switch', returnPath: 'balancer' };
+type Observed = Pick<LoadBalancer, 'listeners' | 'pools' | 'placement' | 'returnPath'>;
 
 function balancerJson(balancer: Balancer, { model, view }: Pick<Call, 'model' | 'view'>): BalancerJson {
   const { id, loadBalancerId, hostId, placement, state, since, error } = balancer;
@@ -30,27 +37,33 @@ function balancerJson(balancer: Balancer, { model, view }: Pick<Call, 'model' | 
     loadbalancer: loadBalancer?.name ?? '',
     host: model.hosts.get(hostId)?.name ?? '',
     ...{ placement, state, since, error, ready_ms: view.readyMs(hostId, loadBalancerId) ?? null },
-    ...observedJson(loadBalancer, model.observations.get(id), healthSeenBy(model, balancer)),
+    ...observedJson(
+      loadBalancer ?? { ...NOTHING, placement },
+      model.observations.get(id),
+      healthSeenBy(model, balancer),
+    ),
   };
 }
 
 function observedJson(
-  loadBalancer: LoadBalancer | undefined,
+  loadBalancer: Observed,
   observation: Observation | undefined,
   health: Readonly<Record<string, MemberHealth>>,
 ) {
-  const listeners = loadBalancer?.listeners ?? [];
-  const members = loadBalancer === undefined ? [] : membersOf(loadBalancer);
+  const { listeners } = loadBalancer;
+  const members = membersOf(loadBalancer);
+  const figures = (ids: readonly string[]) =>
+    figuresJson(sumCounters(...ids.map((id) => countersOf(observation, id))), loadBalancer);
   return {
-    ...countersJson(sum(listeners.map(({ id }) => countersOf(observation, id)))),
+    ...figures(listeners.map(({ id }) => id)),
     listeners: listeners.map((listener) => ({
       ...listenerReference(listener),
-      ...countersJson(countersOf(observation, listener.id)),
+      ...figures([listener.id]),
     })),
     members: members.map(({ pool, member }) => ({
       ...memberReference(pool, member),
       health: health[member.id] ?? null,
-      ...countersJson(countersOf(observation, member.id)),
+      ...figures([member.id]),
     })),
   };
 }

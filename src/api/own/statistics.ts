@@ -1,10 +1,11 @@
 /** What balancers counted and found, per listener, member and host. */
+import { sumCounters } from '../../model/counters.ts';
 import { healthSeenBy } from '../../model/health.ts';
 import { requireLoadBalancer } from '../../model/lookup.ts';
-import type { MemberHealth, Model, Observation } from '../../model/types.ts';
-import { countersJson, countersOf, sum } from '../octavia/stats.ts';
+import type { LoadBalancer, MemberHealth, Model, Observation } from '../../model/types.ts';
+import { countersOf, figuresJson } from '../octavia/stats.ts';
 import { healthIn, memberOperating } from '../octavia/status.ts';
-import type { CountersJson, HostCountersJson, StatisticsJson } from '../resources.ts';
+import type { FiguresJson, HostCountersJson, StatisticsJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { listenerReference, memberReference, membersOf } from './balancers.ts';
 
@@ -28,16 +29,17 @@ function seenBy(model: Model, loadBalancerId: string): readonly Seen[] {
 
 /** Totals of some listeners or members, and the same host by host. */
 function counted(
+  loadBalancer: LoadBalancer,
   seen: readonly Seen[],
   ids: readonly string[],
-): CountersJson & { readonly hosts: readonly HostCountersJson[] } {
+): FiguresJson & { readonly hosts: readonly HostCountersJson[] } {
   const perHost = seen.map(({ host, observation }) => ({
     host,
-    counters: sum(ids.map((id) => countersOf(observation, id))),
+    counters: sumCounters(...ids.map((id) => countersOf(observation, id))),
   }));
   return {
-    ...countersJson(sum(perHost.map(({ counters }) => counters))),
-    hosts: perHost.map(({ host, counters }) => ({ host, ...countersJson(counters) })),
+    ...figuresJson(sumCounters(...perHost.map(({ counters }) => counters)), loadBalancer),
+    hosts: perHost.map(({ host, counters }) => ({ host, ...figuresJson(counters, loadBalancer) })),
   };
 }
 
@@ -47,15 +49,13 @@ function statistics(call: Call): Answer {
   const { id, name, listeners } = loadBalancer;
   const health = healthIn(call)(loadBalancer);
   const seen = seenBy(model, id);
+  const countedOf = (ids: readonly string[]) => counted(loadBalancer, seen, ids);
   const stats: StatisticsJson = {
     ...{ id, name },
-    ...counted(
-      seen,
-      listeners.map((listener) => listener.id),
-    ),
-    listeners: listeners.map((listener) => ({ ...listenerReference(listener), ...counted(seen, [listener.id]) })),
+    ...countedOf(listeners.map((listener) => listener.id)),
+    listeners: listeners.map((listener) => ({ ...listenerReference(listener), ...countedOf([listener.id]) })),
     members: membersOf(loadBalancer).map(({ pool, member }) => {
-      const { hosts, ...totals } = counted(seen, [member.id]);
+      const { hosts, ...totals } = countedOf([member.id]);
       return {
         ...memberReference(pool, member),
         operating_status: memberOperating(member, pool, health),

@@ -159,6 +159,15 @@ export function setSlotTables(model: Model, remembered: readonly RememberedSlots
   return { operations, result: undefined };
 }
 
+/** Those of balancers that are gone are passed over. */
+export function setObservations(model: Model, observations: ReadonlyMap<string, Observation>, rows: Rows): Draft<void> {
+  const present = [...observations].filter(([balancerId]) => model.balancers.has(balancerId));
+  const operations = present.flatMap(
+    ([balancerId, observation]) => setObservation(model, { balancerId, observation, rows }).operations,
+  );
+  return { operations, result: undefined };
+}
+
 export function setHostStatus(model: Model, hostId: string, status: Partial<HostStatus>): Draft<void> {
   return { operations: statusChange(requireHost(model, hostId), status), result: undefined };
 }

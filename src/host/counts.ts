@@ -1,0 +1,89 @@
+/** Asks a switch what its flows have counted: load balancer by load balancer, and only where something has been. */
+import { type Flow, type FlowStats, flowFromStats, GROUP_ANY, type Session, TABLE_ALL } from '../openflow/index.ts';
+import { countId, countingFor, type FlowCount, flowCounts } from '../pipeline/counted.ts';
+import { COOKIE, cookieOf } from '../pipeline/ids.ts';
+
+/** Hears what flows have counted, in the order of the switch's answers. Load balancers are told by their keys. */
+export interface CountListener {
+  /** A switch was reached, perhaps not for the first time; its flows are read next. */
+  connected(): void;
+  /** All that flows of the load balancer have counted. */
+  counted(loadBalancer: number, flows: readonly FlowCount[]): void;
+  /** The same of all load balancers: one that is not in it has no such flows. */
+  countedAll(flows: ReadonlyMap<number, readonly FlowCount[]>): void;
+  /** These flows of the load balancer were taken out. */
+  gone(loadBalancer: number, flows: ReadonlySet<string>): void;
+}
+
+/** Asks the switch at the other end of the session. */
+export interface CountReader {
+  /** All flows of ours were read, for whatever reason. */
+  adopt(flows: readonly ReadFlow[]): void;
+  /** One load balancer after the other; those whose flows have counted nothing since are passed over. Rejects as the session. */
+  read(loadBalancers: Iterable<number>): Promise<void>;
+  /** Flows are about to be taken out by what is sent next. Answers a function to be called when they are gone. Never rejects. */
+  leaving(flows: readonly Flow[]): () => Promise<void>;
+}
+
+const ANY_PORT = 0xffff_ffff;
+const EVERY_BIT = (1n << 64n) - 1n;
+type Cookie = { readonly value: bigint; readonly mask: bigint };
+
+const cookieFor = (loadBalancer: number): Cookie => ({
+  value: cookieOf('load_balancer', loadBalancer),
+  mask: EVERY_BIT,
+});
+
+/** A reader for a session that begins. */
+export function createCountReader(session: Session, listener: CountListener): CountReader {
+  listener.connected();
+  /** What all flows of a load balancer had counted together. */
+  const sums = new Map<number, string>();
+
+  async function readOne(loadBalancer: number): Promise<void> {
+    const flows = flowCounts(await readFlows(session, cookieFor(loadBalancer)));
+    listener.counted(loadBalancer, flows.get(loadBalancer) ?? []);
+  }
+
+  return {
+    adopt: (flows) => listener.countedAll(flowCounts(flows)),
+    async read(loadBalancers) {
+      for (const loadBalancer of loadBalancers) {
+        const all = await session.request({ kind: 'aggregate_stats_request', ...asked(cookieFor(loadBalancer)) });
+        const sum = `${all.flowCount} ${all.packetCount} ${all.byteCount}`;
+        if (sums.get(loadBalancer) === sum) continue;
+        await readOne(loadBalancer);
+        sums.set(loadBalancer, sum);
+      }
+    },
+    leaving(flows) {
+      const gone = new Map<number, Set<string>>();
+      for (const flow of flows) {
+        const key = countingFor(flow);
+        if (key !== undefined) gone.set(key, (gone.get(key) ?? new Set()).add(countId(flow)));
+      }
+      const read = Promise.allSettled([...gone.keys()].map(readOne));
+      return async () => {
+        // What cannot be read is lost; the session says why by its close event.
+        await read;
+        for (const [key, ids] of gone) listener.gone(key, ids);
+      };
+    },
+  };
+}
+
+/** A flow, and what the switch says of it. */
+export type ReadFlow = readonly [Flow, FlowStats];
+
+/** All flows of ours, or those with the cookie. */
+export async function readFlows(session: Session, cookie: Cookie = COOKIE): Promise<readonly ReadFlow[]> {
+  const { flows } = await session.request({ kind: 'flow_stats_request', ...asked(cookie) });
+  return flows.map((stats) => [flowFromStats(stats), stats]);
+}
+
+function asked({ value, mask }: Cookie) {
+  return {
+    ...{ flags: 0, tableId: TABLE_ALL, outPort: ANY_PORT, outGroup: GROUP_ANY },
+    ...{ cookie: value, cookieMask: mask, match: {} },
+  };
+}
