@@ -69,11 +69,11 @@ export interface Credentials {
 export function createClient(options: ClientOptions): Client {
   const { url, signal, timeoutMs = REQUEST_TIMEOUT_MS, credentials = {} } = options;
   const base = parseUrl(url);
-  const identity = { headers: authHeaders(credentials), ...tlsFiles(credentials) };
+  const identity = identityOf(credentials);
   return {
     url,
     async request(method, path, body) {
-      const target = new URL(`${prefixOf(base, path)}${path}`, base);
+      const target = targetOf(base, path);
       const text = body === undefined ? undefined : JSON.stringify(body);
       const answer = await send(target, { method, text, timeoutMs, signal, identity }, url);
       return readReply(answer, url);
@@ -87,6 +87,15 @@ function parseUrl(url: string): URL {
     throw new ClientError('broken', `'${url}' is not the URL of an API: write http://ADDRESS:PORT`);
   }
   return parsed;
+}
+
+/** Where a request for this path goes. Throws ClientError('broken') for a URL that is none. */
+export function endpointUrl(url: string, path: string): URL {
+  return targetOf(parseUrl(url), path);
+}
+
+function targetOf(base: URL, path: string): URL {
+  return new URL(`${prefixOf(base, path)}${path}`, base);
 }
 
 /** Where in the server's paths ours begin. Octavia's may be below a prefix of its own, `/v1` never is. */
@@ -106,6 +115,11 @@ interface Sent {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   readonly identity: ReturnType<typeof tlsFiles> & { readonly headers: Readonly<Record<string, string>> };
+}
+
+/** The credentials as options of a request. Throws ClientError('broken') for a file that cannot be read. */
+export function identityOf(credentials: Credentials) {
+  return { headers: authHeaders(credentials), ...tlsFiles(credentials) };
 }
 
 function authHeaders({ token, user, password, project }: Credentials): Record<string, string> {
@@ -155,7 +169,8 @@ function send(target: URL, { method, text, timeoutMs, signal, identity }: Sent, 
   });
 }
 
-function unreachable(url: string, error: Error & { readonly code?: string }): string {
+/** What to say when nobody could be reached. */
+export function unreachable(url: string, error: Error & { readonly code?: string }): string {
   if (error.code === 'ECONNREFUSED') return `cannot reach ${url}: is \`hostlb controller\` running?`;
   return `cannot reach ${url}: ${error.message === '' ? error.code : error.message}`;
 }
@@ -188,7 +203,8 @@ function parseJson(text: string, url: string): unknown {
   }
 }
 
-function faultText(body: unknown, status: number, url: string): string {
+/** What to say of an answer that refuses. */
+export function faultText(body: unknown, status: number, url: string): string {
   if (typeof body === 'object' && body !== null && 'faultstring' in body && typeof body.faultstring === 'string') {
     return body.faultstring;
   }

@@ -1,4 +1,4 @@
-/** The JSON of every resource, as the API answers it and clients read it. Types only. */
+/** The JSON of every resource, as the API answers it and clients read it. */
 import type {
   Algorithm,
   BalancerState,
@@ -324,4 +324,22 @@ export interface StatusJson {
   readonly vms: { readonly total: number; readonly clients: number };
   /** What is wrong, one line each; empty when all is well. */
   readonly problems: readonly string[];
+}
+
+export const EVENT_KINDS = ['loadbalancer', 'balancer', 'host', 'member'] as const;
+export type EventKind = (typeof EVENT_KINDS)[number];
+export type EventVerb = 'created' | 'updated' | 'deleted' | 'health';
+
+/** Something that happened to an object; `object` is what it is now, or was when it went. */
+export interface EventJson {
+  /** To resume after it, with `Last-Event-ID`. */
+  readonly id: string;
+  readonly time: string;
+  readonly type: `${EventKind}.${EventVerb}`;
+  readonly kind: EventKind;
+  readonly object: Readonly<Record<string, string | number | null>>;
+}
+
+export interface EventsJson {
+  readonly events: readonly EventJson[];
 }

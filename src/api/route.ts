@@ -1,7 +1,9 @@
+import type { ServerResponse } from 'node:http';
 import type { ControllerView } from '../controller/view.ts';
 import type { Model } from '../model/types.ts';
 import type { Store } from '../store/types.ts';
 import type { Caller } from './auth/caller.ts';
+import type { EventLog } from './events/log.ts';
 
 /** One row of a route table: a method, a path below a prefix and what answers. */
 export interface Route {
@@ -15,6 +17,7 @@ export interface Route {
 export interface Call {
   readonly store: Store;
   readonly view: ControllerView;
+  readonly events: EventLog;
   /**
    * The model now, as far as the caller may see it: the load balancers of others are not in it. After a write has resolved,
    * the model with it.
@@ -44,6 +47,8 @@ export interface Answer {
   readonly body?: unknown;
   /** Of a text; default text/plain. */
   readonly contentType?: string | undefined;
+  /** Instead of a body: writes for as long as it likes, and is cut off when the API closes. */
+  readonly stream?: ((response: ServerResponse) => void) | undefined;
   /** The change number of a write. */
   readonly generation?: number | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;

@@ -9,6 +9,7 @@ import { poolRoutes } from './octavia/pools.ts';
 import { providerRoutes } from './octavia/providers.ts';
 import { applyRoutes } from './own/apply.ts';
 import { balancerRoutes } from './own/balancers.ts';
+import { eventRoutes } from './own/events.ts';
 import { explainRoutes } from './own/explain.ts';
 import { hostRoutes } from './own/hosts.ts';
 import { neighbourRoutes } from './own/neighbours.ts';
@@ -39,6 +40,7 @@ const own = [
   ...networkRoutes,
   ...hostRoutes,
   ...explainRoutes,
+  ...eventRoutes,
   ...vmRoutes,
   ...virtualMachineRoutes,
   ...quotaRoutes,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import { type OutgoingHttpHeaders, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import { ownedModel } from '../model/owned.ts';
@@ -8,6 +8,7 @@ import { mayReach, reach } from './auth/caller.ts';
 import { callerOf, guard } from './auth/guard.ts';
 import { type Access, accessOf, rightOf } from './auth/policy.ts';
 import { ApiError, bodyOf, faultOf } from './errors.ts';
+import { EventLog } from './events/log.ts';
 import type { Call, Route } from './route.ts';
 import { routes } from './routes.ts';
 import { tlsOptions } from './tls.ts';
@@ -60,7 +61,9 @@ export function createApi({ store, view, logger, authentication, tls }: ApiCompo
   });
 
   const { authenticator = NO_AUTHENTICATION, routes: identity = [] } = authentication ?? {};
-  const components = { store, view };
+  const events = new EventLog(store);
+  app.addHook('onClose', async () => events.stop());
+  const components = { store, view, events };
   for (const [path, table] of byPath([...routes, ...identity])) {
     for (const route of table) {
       const access = accessOf(route);
@@ -78,7 +81,7 @@ export function createApi({ store, view, logger, authentication, tls }: ApiCompo
 
 async function answer(
   { route, access }: { readonly route: Route; readonly access: Access },
-  { store, view }: Pick<Call, 'store' | 'view'>,
+  components: Pick<Call, 'store' | 'view' | 'events'>,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -90,13 +93,14 @@ async function answer(
     status = 200,
     body,
     contentType,
+    stream,
     generation,
     headers = {},
   } = await route.answer({
-    store,
-    view,
+    ...components,
     get model() {
-      return extent === 'all' ? store.model : ownedModel(store.model, caller.project ?? '');
+      const { model } = components.store;
+      return extent === 'all' ? model : ownedModel(model, caller.project ?? '');
     },
     caller,
     mayReach: (owner) => right !== undefined && mayReach(caller, right, owner),
@@ -113,6 +117,12 @@ async function answer(
     request.log.info({ method: request.method, path, generation, requestId: request.id }, 'changed');
   }
   if (contentType !== undefined) reply.type(contentType);
+  if (stream !== undefined && request.method !== 'HEAD') {
+    reply.hijack();
+    reply.raw.writeHead(status, { ...(reply.getHeaders() as OutgoingHttpHeaders), 'cache-control': 'no-store' });
+    stream(reply.raw);
+    return reply;
+  }
   return reply.code(status).headers(headers).send(body);
 }
 

@@ -5,6 +5,7 @@ import { addAgentCommand } from './agent.ts';
 import { addApplyCommand } from './apply.ts';
 import { addBalancerCommands } from './balancer.ts';
 import { addControllerCommand } from './controller.ts';
+import { addEventsCommand } from './events.ts';
 import { addFlavorCommands } from './flavor.ts';
 import { addFlavorProfileCommands } from './flavorprofile.ts';
 import { addFlowsCommand } from './flows.ts';
@@ -77,6 +78,7 @@ async function createProgram(args: readonly string[], io: Io): Promise<Command> 
     addApplyCommand,
     addMigrationCommands,
     addStatusCommand,
+    addEventsCommand,
     addFlowsCommand,
     addTraceCommand,
     addControllerCommand,

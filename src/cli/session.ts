@@ -78,7 +78,7 @@ export function openSession(io: Io, options: CommonOptions): Session {
 }
 
 /** Who the user is. Secrets come from the environment: on a command line, others could read them. */
-function credentialsIn(env: Io['env']): Credentials {
+export function credentialsIn(env: Io['env']): Credentials {
   const said = (name: string) => env[`HOSTLB_${name}`] || undefined;
   return {
     ...{ token: said('TOKEN'), user: said('USER'), password: said('PASSWORD'), project: said('PROJECT') },
