@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { accessOf } from '../../src/api/auth/policy.ts';
+import type { EventJson } from '../../src/api/resources.ts';
 import { routes } from '../../src/api/routes.ts';
 import { type ApiFixture, addBlue, clientPort, startApi } from '../support/api.ts';
 
@@ -88,6 +89,12 @@ describe('API: projects and roles', () => {
       (await send(who, 'GET', '/v1/vms')).body.vms.map(({ owner }: { owner: string }) => owner);
     expect(await vms('member')).to.deep.equal(['acme']);
     expect(await vms('admin')).to.have.members(['acme', 'globex']);
+    const events = async (who: Who) => (await send(who, 'GET', '/v1/events?follow=false')).body.events as EventJson[];
+    const owners = async (who: Who) => [...new Set((await events(who)).map(({ object }) => object.project_id))];
+    expect(await owners('member')).to.deep.equal(['acme']);
+    expect(await owners('other')).to.deep.equal(['globex']);
+    expect(await owners('admin'), 'hosts belong to nobody').to.have.members([undefined, 'acme', 'globex']);
+    expect(await status('plain', 'GET', '/v1/events')).to.equal(403);
     const balancers = (await send('other', 'GET', '/v1/balancers')).body.balancers;
     expect(balancers.map((one: { loadbalancer: string }) => one.loadbalancer)).to.deep.equal(['globex']);
   });
