@@ -31,6 +31,7 @@ import {
   object,
   optionalText,
   port,
+  tags,
   text,
   unsettable,
 } from './fields.ts';
@@ -44,11 +45,12 @@ export const loadBalancerShape = {
   lookup_mode: unsettable(choice(LOOKUP_MODES), LOAD_BALANCER_DEFAULTS.lookupMode),
   return_path: unsettable(choice(RETURN_PATHS), LOAD_BALANCER_DEFAULTS.returnPath),
   until_ready: unsettable(choice(UNTIL_READY), LOAD_BALANCER_DEFAULTS.untilReady),
+  tags,
 };
 
 export function loadBalancerAttributes(given: Given<typeof loadBalancerShape>) {
-  const { lookup_mode: lookupMode, return_path: returnPath, until_ready: untilReady } = given;
-  return { lookupMode, returnPath, untilReady } satisfies Partial<LoadBalancerSpec>;
+  const { lookup_mode: lookupMode, return_path: returnPath, until_ready: untilReady, tags } = given;
+  return { lookupMode, returnPath, untilReady, tags } satisfies Partial<LoadBalancerSpec>;
 }
 
 /** Whether a header is inserted: Octavia has it as text. */
@@ -63,6 +65,7 @@ export const listenerShape = {
   timeout_member_data: timeoutMs(TIMEOUT_DEFAULTS.memberDataMs),
   timeout_tcp_inspect: timeoutMs(TIMEOUT_DEFAULTS.tcpInspectMs),
   allowed_cidrs: unsettable(listOf(text), []),
+  tags,
 };
 
 export function listenerAttributes(given: Given<typeof listenerShape>) {
@@ -76,6 +79,7 @@ export function listenerAttributes(given: Given<typeof listenerShape>) {
       tcpInspectMs: given.timeout_tcp_inspect,
     }),
     allowedCidrs: given.allowed_cidrs,
+    tags: given.tags,
   } satisfies Partial<ListenerSpec>;
 }
 
@@ -94,11 +98,12 @@ export const poolShape = {
   locality: unsettable(choice(LOCALITIES), POOL_DEFAULTS.locality),
   locality_factor: unsettable(integer(1, LIMITS.maxLocalityFactor), POOL_DEFAULTS.localityFactor),
   slow_start: unsettable(integer(0, LIMITS.maxSlowStartSeconds), POOL_DEFAULTS.slowStartSeconds),
+  tags,
 };
 
 export function poolAttributes(given: Given<typeof poolShape>) {
-  const { locality, locality_factor: localityFactor, slow_start: slowStartSeconds } = given;
-  return { locality, localityFactor, slowStartSeconds } satisfies Partial<PoolSpec>;
+  const { locality, locality_factor: localityFactor, slow_start: slowStartSeconds, tags } = given;
+  return { locality, localityFactor, slowStartSeconds, tags } satisfies Partial<PoolSpec>;
 }
 
 export function persistenceSpec(given: z.output<typeof persistence>): SessionPersistenceSpec {
@@ -110,11 +115,12 @@ export const memberShape = {
   backup: unsettable(flag, MEMBER_DEFAULTS.backup),
   monitor_address: address.nullish(),
   monitor_port: port.nullish(),
+  tags,
 };
 
 export function memberAttributes(given: Given<typeof memberShape>) {
-  const { weight, backup, monitor_address: monitorAddress, monitor_port: monitorPort } = given;
-  return { weight, backup, monitorAddress, monitorPort } satisfies Partial<MemberSpec>;
+  const { weight, backup, monitor_address: monitorAddress, monitor_port: monitorPort, tags } = given;
+  return { weight, backup, monitorAddress, monitorPort, tags } satisfies Partial<MemberSpec>;
 }
 
 const seconds = integer(1, LIMITS.maxMonitorSeconds);
@@ -128,6 +134,7 @@ const httpVersion = z.preprocess(
 export const monitorChangeShape = {
   name: optionalText,
   admin_state_up: adminStateUp,
+  tags,
   delay: seconds.optional(),
   timeout: seconds.optional(),
   max_retries: retries.optional(),
@@ -142,7 +149,7 @@ export const monitorShape = { ...monitorChangeShape, delay: seconds, timeout: se
 
 export function monitorAttributes(given: Given<typeof monitorChangeShape>) {
   return {
-    ...{ name: given.name, adminStateUp: given.admin_state_up },
+    ...{ name: given.name, adminStateUp: given.admin_state_up, tags: given.tags },
     ...present({ delaySeconds: given.delay, timeoutSeconds: given.timeout, maxRetries: given.max_retries }),
     maxRetriesDown: given.max_retries_down,
     http: present({

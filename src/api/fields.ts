@@ -74,6 +74,9 @@ export function listOf<T extends z.ZodType>(item: T) {
 }
 const LONGEST_LIST = 16_384;
 
+/** What clients mark objects with. */
+export const tags = unsettable(listOf(text.min(1, 'Value should not be empty')), []);
+
 /** An object with these attributes and no others. */
 export function object<const T extends z.ZodRawShape>(shape: T) {
   return z.strictObject(shape, 'Value should be an object');

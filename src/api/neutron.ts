@@ -3,6 +3,7 @@
  * `vip_network_id` or `vip_subnet_id`.
  */
 import { familyOf } from '../model/addresses.ts';
+import { isUnbound } from '../model/foreign-networks.ts';
 import { findNetwork } from '../model/lookup.ts';
 import type { Model, Network } from '../model/types.ts';
 import { ApiError, shorten } from './errors.ts';
@@ -41,8 +42,8 @@ function networkJson(network: Network) {
     admin_state_up: true,
     shared: true,
     'router:external': false,
-    'provider:network_type': network.vlan === 0 ? 'flat' : 'vlan',
-    'provider:segmentation_id': network.vlan === 0 ? null : network.vlan,
+    'provider:network_type': isUnbound(network) ? null : network.vlan === 0 ? 'flat' : 'vlan',
+    'provider:segmentation_id': isUnbound(network) || network.vlan === 0 ? null : network.vlan,
     project_id: '',
     tenant_id: '',
     subnets: network.subnets.map((cidr) => subnetId(network.id, cidr)),

@@ -34,6 +34,7 @@ interface Common {
   readonly tenant_id: string;
   readonly created_at: string;
   readonly updated_at: string | null;
+  readonly tags: readonly string[];
 }
 
 export interface AdditionalVip {
@@ -104,6 +105,7 @@ export interface MemberJson extends Common {
   readonly backup: boolean;
   readonly monitor_address: string | null;
   readonly monitor_port: number | null;
+  readonly subnet_id: string | null;
 }
 
 export interface HealthMonitorJson extends Common {
@@ -162,7 +164,8 @@ export interface FiguresJson {
 export interface NetworkJson {
   readonly id: string;
   readonly name: string;
-  readonly vlan: number;
+  /** Null: none yet. */
+  readonly vlan: number | null;
   readonly subnets: readonly string[];
   readonly balancer_range: readonly string[];
 }

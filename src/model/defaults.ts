@@ -7,7 +7,9 @@ export const LOAD_BALANCER_DEFAULTS = {
   lookupMode: 'respond',
   returnPath: 'balancer',
   untilReady: 'hold',
+  vipSubnetId: undefined,
   adminStateUp: true,
+  tags: [],
 } as const satisfies Partial<LoadBalancer>;
 
 export const TIMEOUT_DEFAULTS: Timeouts = {
@@ -25,6 +27,7 @@ export const LISTENER_DEFAULTS = {
   insertHeaders: [],
   timeouts: TIMEOUT_DEFAULTS,
   allowedCidrs: [],
+  tags: [],
 } as const satisfies Partial<Listener>;
 
 export const POOL_DEFAULTS = {
@@ -36,6 +39,7 @@ export const POOL_DEFAULTS = {
   sessionPersistence: undefined,
   slowStartSeconds: 0,
   adminStateUp: true,
+  tags: [],
 } as const satisfies Partial<Pool>;
 
 export const MEMBER_DEFAULTS = {
@@ -44,7 +48,9 @@ export const MEMBER_DEFAULTS = {
   backup: false,
   monitorAddress: undefined,
   monitorPort: undefined,
+  subnetId: undefined,
   adminStateUp: true,
+  tags: [],
 } as const satisfies Partial<Member>;
 
 export const HEALTH_MONITOR_DEFAULTS = {
@@ -52,4 +58,5 @@ export const HEALTH_MONITOR_DEFAULTS = {
   maxRetriesDown: 3,
   http: { method: 'GET', urlPath: '/', expectedCodes: '200', version: '1.0', domainName: undefined },
   adminStateUp: true,
+  tags: [],
 } as const satisfies Partial<HealthMonitor>;

@@ -48,7 +48,7 @@ export interface ListenerDraft extends Omit<Listener, Given | 'defaultPool'> {
 /** What of an object its own request sets, apart from what is below it; complete. */
 export type LoadBalancerAttributes = Pick<
   LoadBalancer,
-  'name' | 'description' | 'adminStateUp' | 'lookupMode' | 'returnPath' | 'untilReady'
+  'name' | 'description' | 'adminStateUp' | 'lookupMode' | 'returnPath' | 'untilReady' | 'tags'
 >;
 export type ListenerAttributes = Omit<ListenerDraft, 'defaultPool'>;
 export type PoolAttributes = Omit<PoolDraft, 'members' | 'healthMonitor'>;

@@ -8,6 +8,7 @@ export const LIMITS = {
   balancerRangesPerNetwork: 32,
   /** Characters of a name, description, owner or iface-id. */
   textLength: 255,
+  tagsPerObject: 100,
   maxWeight: 256,
   maxVlan: 4094,
   allowedCidrsPerListener: 256,

@@ -45,6 +45,7 @@ export interface LoadBalancerSpec {
   readonly network: string;
   /** Empty: the store picks a free IPv4 (or else IPv6) address of the network. */
   readonly vips: readonly string[];
+  readonly vipSubnetId?: string | undefined;
   readonly placement?: Placement | undefined;
   readonly lookupMode?: LookupMode | undefined;
   readonly returnPath?: ReturnPath | undefined;
@@ -52,6 +53,7 @@ export interface LoadBalancerSpec {
   /** Flavor id or name; absent = the default flavor of the placement, if there is one. */
   readonly flavor?: string | undefined;
   readonly adminStateUp?: boolean | undefined;
+  readonly tags?: readonly string[] | undefined;
   readonly listeners?: readonly ListenerSpec[] | undefined;
   readonly pools?: readonly PoolSpec[] | undefined;
 }
@@ -67,6 +69,7 @@ export interface ListenerSpec {
   readonly insertHeaders?: Readonly<Record<string, string>> | undefined;
   readonly timeouts?: Partial<Timeouts> | undefined;
   readonly allowedCidrs?: readonly string[] | undefined;
+  readonly tags?: readonly string[] | undefined;
   /** A new pool, or the id (in a new load balancer: the name) of one of the load balancer's pools. */
   readonly defaultPool?: PoolSpec | string | undefined;
 }
@@ -83,6 +86,7 @@ export interface PoolSpec {
   readonly healthMonitor?: HealthMonitorSpec | undefined;
   readonly adminStateUp?: boolean | undefined;
   readonly members?: readonly MemberSpec[] | undefined;
+  readonly tags?: readonly string[] | undefined;
 }
 
 export interface MemberSpec {
@@ -93,7 +97,9 @@ export interface MemberSpec {
   readonly backup?: boolean | undefined;
   readonly monitorAddress?: string | null | undefined;
   readonly monitorPort?: number | null | undefined;
+  readonly subnetId?: string | undefined;
   readonly adminStateUp?: boolean | undefined;
+  readonly tags?: readonly string[] | undefined;
 }
 
 export interface SessionPersistenceSpec {
@@ -110,6 +116,7 @@ export interface HealthMonitorSpec {
   readonly maxRetriesDown?: number | undefined;
   readonly http?: { readonly [K in keyof HttpCheck]?: HttpCheck[K] | null | undefined } | undefined;
   readonly adminStateUp?: boolean | undefined;
+  readonly tags?: readonly string[] | undefined;
 }
 
 export interface FlavorProfileSpec {
@@ -147,7 +154,7 @@ export interface VirtualMachineSpec {
 type Patch<T> = { readonly [K in keyof T]?: T[K] | undefined };
 export type LoadBalancerPatch = Pick<
   LoadBalancerSpec,
-  'name' | 'description' | 'adminStateUp' | 'lookupMode' | 'returnPath' | 'untilReady'
+  'name' | 'description' | 'adminStateUp' | 'lookupMode' | 'returnPath' | 'untilReady' | 'tags'
 >;
 export type ListenerPatch = Omit<ListenerSpec, 'protocol' | 'protocolPort' | 'defaultPool'> & {
   /** Id of a pool; null = none. */
@@ -157,7 +164,7 @@ export type PoolPatch = Patch<Omit<PoolSpec, 'protocol' | 'members' | 'healthMon
   /** Null = none. */
   readonly sessionPersistence?: SessionPersistenceSpec | null | undefined;
 };
-export type MemberPatch = Omit<MemberSpec, 'address' | 'protocolPort'>;
+export type MemberPatch = Omit<MemberSpec, 'address' | 'protocolPort' | 'subnetId'>;
 export type HealthMonitorPatch = Patch<Omit<HealthMonitorSpec, 'type'>>;
 export type FlavorPatch = Patch<Omit<FlavorSpec, 'profile'>>;
 /** Placement and data only while no flavor uses the profile. */

@@ -50,14 +50,17 @@ export type MonitorType = (typeof MONITOR_TYPES)[number];
 export const PERSISTENCE_TYPES = ['SOURCE_IP', 'HTTP_COOKIE', 'APP_COOKIE'] as const;
 export type PersistenceType = (typeof PERSISTENCE_TYPES)[number];
 
+/** What clients mark an object with and search by; sorted, each once. */
+export type Tags = readonly string[];
+
 /** An L2 segment: two ports talk only inside one network. */
 export interface Network {
   readonly id: string;
   readonly key: number;
   readonly name: string;
-  /** VLAN id; 0 = untagged. */
+  /** VLAN id; 0 = untagged; from UNBOUND_VLAN on: none yet, so that no port of any host is in it. */
   readonly vlan: number;
-  /** CIDRs, IPv4 and IPv6, canonical text. */
+  /** CIDRs, IPv4 and IPv6, canonical text. None: not known, so that every address fits. */
   readonly subnets: readonly string[];
   /** Address ranges `FIRST-LAST` (or a single address) for balancers' own addresses toward members. */
   readonly balancerRanges: readonly string[];
@@ -103,6 +106,8 @@ export interface LoadBalancer {
   readonly network: Network;
   /** Addresses, canonical text, at most one per family. */
   readonly vips: readonly string[];
+  /** The id under which a client named the first VIP's subnet, where it is not one of the network's own. */
+  readonly vipSubnetId: string | undefined;
   readonly placement: Placement;
   readonly lookupMode: LookupMode;
   readonly returnPath: ReturnPath;
@@ -110,6 +115,7 @@ export interface LoadBalancer {
   /** One of the model's flavors, of this placement; undefined = the placement's own defaults. */
   readonly flavorId: string | undefined;
   readonly adminStateUp: boolean;
+  readonly tags: Tags;
   readonly listeners: readonly Listener[];
   readonly pools: readonly Pool[];
   /** The change number of the last write that touched this load balancer or anything below it. */
@@ -137,6 +143,7 @@ export interface Listener {
   readonly allowedCidrs: readonly string[];
   /** One of the load balancer's pools. */
   readonly defaultPool: Pool | undefined;
+  readonly tags: Tags;
   readonly createdAt: string;
   readonly updatedAt: string | undefined;
 }
@@ -167,6 +174,7 @@ export interface Pool {
   readonly healthMonitor: HealthMonitor | undefined;
   readonly adminStateUp: boolean;
   readonly members: readonly Member[];
+  readonly tags: Tags;
   readonly createdAt: string;
   readonly updatedAt: string | undefined;
 }
@@ -193,6 +201,7 @@ export interface HealthMonitor {
   /** For HTTP and HTTPS. */
   readonly http: HttpCheck;
   readonly adminStateUp: boolean;
+  readonly tags: Tags;
   readonly createdAt: string;
   readonly updatedAt: string | undefined;
 }
@@ -221,7 +230,10 @@ export interface Member {
   /** Where health is asked for; undefined = at the member's own address, port. */
   readonly monitorAddress: string | undefined;
   readonly monitorPort: number | undefined;
+  /** The subnet that a client said it is in. */
+  readonly subnetId: string | undefined;
   readonly adminStateUp: boolean;
+  readonly tags: Tags;
   readonly createdAt: string;
   readonly updatedAt: string | undefined;
 }

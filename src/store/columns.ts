@@ -13,6 +13,7 @@ import type {
 export function loadBalancerColumns(attributes: LoadBalancerAttributes) {
   return {
     name: attributes.name,
+    tags: attributes.tags,
     description: attributes.description,
     admin_state_up: attributes.adminStateUp,
     lookup_mode: attributes.lookupMode,
@@ -25,6 +26,7 @@ export function listenerColumns(attributes: ListenerAttributes) {
   const { timeouts } = attributes;
   return {
     name: attributes.name,
+    tags: attributes.tags,
     description: attributes.description,
     protocol: attributes.protocol,
     protocol_port: attributes.protocolPort,
@@ -44,6 +46,7 @@ export function listenerColumns(attributes: ListenerAttributes) {
 export function poolColumns(attributes: PoolAttributes) {
   return {
     name: attributes.name,
+    tags: attributes.tags,
     description: attributes.description,
     protocol: attributes.protocol,
     lb_algorithm: attributes.algorithm,
@@ -59,12 +62,14 @@ export function poolColumns(attributes: PoolAttributes) {
 export function memberColumns(attributes: MemberDraft) {
   return {
     name: attributes.name,
+    tags: attributes.tags,
     address: attributes.address,
     protocol_port: attributes.protocolPort,
     weight: attributes.weight,
     backup: attributes.backup,
     monitor_address: attributes.monitorAddress,
     monitor_port: attributes.monitorPort,
+    subnet_id: attributes.subnetId,
     admin_state_up: attributes.adminStateUp,
   };
 }
@@ -73,6 +78,7 @@ export function healthMonitorColumns(attributes: HealthMonitorDraft) {
   const { http } = attributes;
   return {
     name: attributes.name,
+    tags: attributes.tags,
     type: attributes.type,
     delay: attributes.delaySeconds,
     timeout: attributes.timeoutSeconds,

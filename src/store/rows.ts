@@ -43,10 +43,12 @@ export const PortTable = table('Port', { iface_id: string, name: string, owner: 
 export const LoadBalancerTable = table('Load_Balancer', {
   key: integer,
   name: string,
+  tags: setOf(string),
   description: string,
   owner: string,
   network: uuid,
   vips: setOf(uuid),
+  vip_subnet_id: optional(string),
   placement: string,
   lookup_mode: optional(string),
   return_path: optional(string),
@@ -69,6 +71,7 @@ export const VipTable = table('Vip', { network: uuid, address: string });
 export const ListenerTable = table('Listener', {
   key: integer,
   name: string,
+  tags: setOf(string),
   description: string,
   protocol: string,
   protocol_port: integer,
@@ -85,6 +88,7 @@ export const ListenerTable = table('Listener', {
 export const PoolTable = table('Pool', {
   key: integer,
   name: string,
+  tags: setOf(string),
   description: string,
   protocol: string,
   lb_algorithm: string,
@@ -103,12 +107,14 @@ export const PoolTable = table('Pool', {
 export const MemberTable = table('Member', {
   key: integer,
   name: string,
+  tags: setOf(string),
   address: string,
   protocol_port: integer,
   weight: integer,
   backup: boolean,
   monitor_address: optional(string),
   monitor_port: optional(integer),
+  subnet_id: optional(string),
   admin_state_up: boolean,
   created_at: string,
   updated_at: optional(string),
@@ -117,6 +123,7 @@ export const MemberTable = table('Member', {
 export const HealthMonitorTable = table('Health_Monitor', {
   key: integer,
   name: string,
+  tags: setOf(string),
   type: string,
   delay: integer,
   timeout: integer,

@@ -61,6 +61,10 @@ class OvsdbStore implements types.Store {
     return this.#writer.write(networks.putNetwork(spec, this.#database.addresses));
   }
 
+  adoptNetwork(id: string): Promise<types.Written> {
+    return this.#writer.write(networks.adoptNetwork(id));
+  }
+
   deleteNetwork(idOrName: string): Promise<types.Written> {
     return this.#writer.write(networks.deleteNetwork(idOrName, this.#database.addresses));
   }

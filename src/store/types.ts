@@ -88,6 +88,8 @@ export interface Store {
 
   /** Creates or changes the network of that name. */
   putNetwork(spec: NetworkSpec): Promise<Written>;
+  /** Has a network without VLAN and subnets under an id that another system gave it; that there is one is no error. */
+  adoptNetwork(id: string): Promise<Written>;
   deleteNetwork(idOrName: string): Promise<Written>;
   putHost(spec: HostSpec): Promise<Written>;
   deleteHost(idOrName: string): Promise<Written>;

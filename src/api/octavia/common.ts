@@ -64,6 +64,7 @@ export function commonJson(
     readonly adminStateUp: boolean;
     readonly createdAt: string;
     readonly updatedAt: string | undefined;
+    readonly tags: readonly string[];
   },
   owner: string,
   provisioning: ProvisioningStatus,
@@ -76,7 +77,9 @@ export function commonJson(
     project_id: owner,
     tenant_id: owner,
     created_at: object.createdAt,
-    updated_at: object.updatedAt ?? null,
+    // becoming active is an update too
+    updated_at: object.updatedAt ?? (provisioning === 'ACTIVE' ? object.createdAt : null),
+    tags: object.tags,
   };
 }
 

@@ -8,21 +8,19 @@ import { listAnswer, showAnswer } from '../query.ts';
 import type { HealthMonitorJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
-import { commonJson, fixedShape, owned, refuseFixed } from './common.ts';
+import { commonJson, owned } from './common.ts';
 import { monitorType, servedMonitorType } from './protocols.ts';
 import { type Health, healthIn, monitorOperating, partProvisioning } from './status.ts';
 
-const FIXED = { tags: [] };
 const NAME = { root: 'healthmonitor', argument: 'health_monitor_' };
 
 /** Inside a pool that is created. */
-export const nestedMonitor = object({ ...monitorShape, ...owned, ...fixedShape(FIXED), type: monitorType });
+export const nestedMonitor = object({ ...monitorShape, ...owned, type: monitorType });
 const monitorCreate = nestedMonitor.extend({ pool_id: uuid });
-const monitorUpdate = object({ ...monitorChangeShape, ...fixedShape(FIXED) });
+const monitorUpdate = object(monitorChangeShape);
 
 /** What the store needs to make the monitor. Throws ApiError for what no placement serves. */
 export function monitorSpec(body: z.output<typeof nestedMonitor>, placement: string): HealthMonitorSpec {
-  refuseFixed(placement, body, FIXED);
   return { ...newMonitorAttributes(body), type: servedMonitorType(placement, body.type) };
 }
 
@@ -30,12 +28,11 @@ export function monitorJson(
   loadBalancer: LoadBalancer,
   { pool, monitor }: { readonly pool: Pool; readonly monitor: HealthMonitor },
   health: Health,
-): HealthMonitorJson & typeof FIXED {
+): HealthMonitorJson {
   const { type, http } = monitor;
   const asks = type === 'HTTP' || type === 'HTTPS';
   return {
     ...commonJson(monitor, loadBalancer.owner, partProvisioning(health)),
-    ...FIXED,
     operating_status: monitorOperating(monitor),
     type,
     delay: monitor.delaySeconds,
@@ -88,9 +85,8 @@ async function create(call: Call): Promise<Answer> {
 }
 
 async function update(call: Call): Promise<Answer> {
-  const { loadBalancer, healthMonitor } = requireHealthMonitor(call.model, param(call, 'id'));
+  const { healthMonitor } = requireHealthMonitor(call.model, param(call, 'id'));
   const body = parseBody(monitorUpdate, call.body, NAME);
-  refuseFixed(loadBalancer.placement, body, FIXED);
   const { generation } = await call.store.updateHealthMonitor(healthMonitor.id, monitorAttributes(body));
   return { ...show(call, healthMonitor.id), generation };
 }

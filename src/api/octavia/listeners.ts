@@ -28,7 +28,6 @@ const FIXED = {
   hsts_max_age: null,
   hsts_include_subdomains: null,
   hsts_preload: null,
-  tags: [],
 };
 
 const listenerShape = {

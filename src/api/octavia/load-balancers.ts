@@ -1,6 +1,8 @@
 import { DEFAULT_PLACEMENT } from '../../model/capabilities.ts';
-import { requireLoadBalancer } from '../../model/lookup.ts';
+import { findNetwork, requireLoadBalancer } from '../../model/lookup.ts';
+import type { LoadBalancerSpec } from '../../model/specs.ts';
 import type { LoadBalancer } from '../../model/types.ts';
+import type { Written } from '../../store/types.ts';
 import { loadBalancerAttributes, loadBalancerShape } from '../attributes.ts';
 import { listOf, object, text } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
@@ -8,6 +10,7 @@ import type { LoadBalancerJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
 import { commonJson, described, fixedShape, owned, ownerOf, refuseFixed } from './common.ts';
+import { forgetNetwork } from './foreign-networks.ts';
 import { listenerSpec, listenerTree, nestedListener } from './listeners.ts';
 import { nestedPool, poolSpec, poolTree } from './pools.ts';
 import { requirePlacement } from './providers.ts';
@@ -16,7 +19,7 @@ import { type Health, healthIn, loadBalancerOperating } from './status.ts';
 import { statusTree } from './status-tree.ts';
 import { readVips, vipJson, vipShape } from './vip.ts';
 
-const FIXED = { vip_qos_policy_id: null, availability_zone: null, tags: [] };
+const FIXED = { vip_qos_policy_id: null, availability_zone: null };
 
 const NAME = { root: 'loadbalancer', argument: 'load_balancer' };
 
@@ -33,7 +36,7 @@ const loadBalancerCreate = object({
 });
 const loadBalancerUpdate = object({
   ...described,
-  ...fixedShape({ vip_qos_policy_id: null, tags: [] }),
+  ...fixedShape({ vip_qos_policy_id: null }),
   ...loadBalancerShape,
 });
 
@@ -91,7 +94,7 @@ async function create(call: Call): Promise<Answer> {
   const body = parseBody(loadBalancerCreate, call.body, NAME);
   const placement = requirePlacement(body.provider ?? DEFAULT_PLACEMENT);
   refuseFixed(placement, body, FIXED);
-  const { id, generation } = await call.store.createLoadBalancer({
+  const { id, generation } = await createIn(call, {
     name: body.name,
     description: body.description,
     owner: ownerOf(call, body),
@@ -108,10 +111,21 @@ async function create(call: Call): Promise<Answer> {
   return { status: 201, generation, body: { loadbalancer } };
 }
 
+/** Creates it, and its network if that is believed. */
+async function createIn(call: Call, spec: LoadBalancerSpec): Promise<Written> {
+  if (findNetwork(call.model, spec.network) === undefined) await call.store.adoptNetwork(spec.network);
+  try {
+    return await call.store.createLoadBalancer(spec);
+  } catch (error) {
+    await forgetNetwork(call, spec.network);
+    throw error;
+  }
+}
+
 async function update(call: Call): Promise<Answer> {
   const { id, placement } = requireLoadBalancer(call.model, param(call, 'id'));
   const body = parseBody(loadBalancerUpdate, call.body, NAME);
-  refuseFixed(placement, body, { vip_qos_policy_id: null, tags: [] });
+  refuseFixed(placement, body, { vip_qos_policy_id: null });
   const patch = {
     ...{ name: body.name, description: body.description, adminStateUp: body.admin_state_up },
     ...loadBalancerAttributes(body),
@@ -122,8 +136,9 @@ async function update(call: Call): Promise<Answer> {
 
 async function remove(call: Call): Promise<Answer> {
   const cascade = call.query.get('cascade')?.toLowerCase() === 'true';
-  const { id } = requireLoadBalancer(call.model, param(call, 'id'));
+  const { id, network } = requireLoadBalancer(call.model, param(call, 'id'));
   const { generation } = await call.store.deleteLoadBalancer(id, { cascade });
+  await forgetNetwork(call, network.id);
   return { status: 204, generation };
 }
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { cidrContains } from '../../model/addresses.ts';
+import { isForeign } from '../../model/foreign-networks.ts';
 import { requireMember, requirePool } from '../../model/lookup.ts';
 import type { MemberSpec } from '../../model/specs.ts';
 import type { LoadBalancer, Member, Pool } from '../../model/types.ts';
@@ -11,30 +12,27 @@ import { listAnswer, showAnswer } from '../query.ts';
 import type { MemberJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parse, parseBody } from '../validate.ts';
-import { commonJson, fixedShape, named, owned, refuseFixed } from './common.ts';
+import { commonJson, named, owned } from './common.ts';
 import { type Health, healthIn, memberOperating, partProvisioning } from './status.ts';
-
-const FIXED = { tags: [] };
 
 export const memberCreate = object({
   ...named,
   ...owned,
-  ...fixedShape(FIXED),
   ...memberShape,
   address,
   protocol_port: port,
   subnet_id: uuid.nullish(),
 });
-const memberUpdate = object({ ...named, ...fixedShape(FIXED), ...memberShape });
+const memberUpdate = object({ ...named, ...memberShape });
 type MemberCreate = z.output<typeof memberCreate>;
 
-/** What the store needs to make the member. Throws ApiError for what no member can be. */
-export function memberSpec(body: MemberCreate, placement: string): MemberSpec {
-  refuseFixed(placement, body, FIXED);
+/** What the store needs to make the member. */
+export function memberSpec(body: MemberCreate): MemberSpec {
   return {
     name: body.name,
     address: body.address,
     protocolPort: body.protocol_port,
+    subnetId: body.subnet_id ?? undefined,
     adminStateUp: body.admin_state_up,
     ...memberAttributes(body),
   };
@@ -44,10 +42,9 @@ export function memberJson(
   loadBalancer: LoadBalancer,
   { pool, member }: { readonly pool: Pool; readonly member: Member },
   health: Health,
-): MemberJson & typeof FIXED {
+): MemberJson {
   return {
     ...commonJson(member, loadBalancer.owner, partProvisioning(health)),
-    ...FIXED,
     operating_status: memberOperating(member, pool, health),
     address: member.address,
     protocol_port: member.protocolPort,
@@ -55,7 +52,7 @@ export function memberJson(
     backup: member.backup,
     monitor_address: member.monitorAddress ?? null,
     monitor_port: member.monitorPort ?? null,
-    ...{ subnet_id: null },
+    subnet_id: member.subnetId ?? null,
   };
 }
 
@@ -94,16 +91,15 @@ const FILTERS = [
 async function create(call: Call): Promise<Answer> {
   const { loadBalancer, pool } = requirePool(call.model, param(call, 'pool'));
   const body = parseBody(memberCreate, call.body, { root: 'member', argument: 'member_' });
-  const spec = memberSpec(body, loadBalancer.placement);
+  const spec = memberSpec(body);
   requireSubnet(loadBalancer, body);
   const { id, generation } = await call.store.createMember(pool.id, spec);
   return { ...show(call, id), status: 201, generation };
 }
 
 async function update(call: Call): Promise<Answer> {
-  const { loadBalancer, pool, member } = requireMember(call.model, param(call, 'pool'), param(call, 'id'));
+  const { pool, member } = requireMember(call.model, param(call, 'pool'), param(call, 'id'));
   const body = parseBody(memberUpdate, call.body, { root: 'member', argument: 'member_' });
-  refuseFixed(loadBalancer.placement, body, FIXED);
   const patch = { name: body.name, adminStateUp: body.admin_state_up, ...memberAttributes(body) };
   const { generation } = await call.store.updateMember(pool.id, member.id, patch);
   return { ...show(call, member.id), generation };
@@ -124,7 +120,7 @@ async function replaceAll(call: Call): Promise<Answer> {
   const bodies = readBatch(call.body);
   const wanted = new Map<string, MemberSpec>();
   for (const body of bodies) {
-    const spec = memberSpec(body, loadBalancer.placement);
+    const spec = memberSpec(body);
     requireSubnet(loadBalancer, body);
     if (wanted.has(place(spec))) {
       throw new ApiError(
@@ -156,7 +152,7 @@ async function replaceMembers(
   }
   for (const [key, spec] of wanted) {
     const member = existing.get(key);
-    const { address: _address, protocolPort: _port, ...patch } = spec;
+    const { address: _address, protocolPort: _port, subnetId: _subnet, ...patch } = spec;
     if (member === undefined) ({ generation } = await store.createMember(pool.id, spec));
     else ({ generation } = await store.updateMember(pool.id, member.id, patch));
   }
@@ -172,11 +168,12 @@ function place(member: { readonly address: string; readonly protocolPort: number
   return `${member.address} ${member.protocolPort}`;
 }
 
-/** We keep no subnet of a member; naming one is fine if it is the right one. */
+/** A subnet is known by the network that it is of; where nothing is known of the network, any may be named. */
 function requireSubnet(loadBalancer: LoadBalancer, body: MemberCreate): void {
   const { subnet_id: id } = body;
   if (id === null || id === undefined) return;
   const { network } = loadBalancer;
+  if (isForeign(network)) return;
   const subnet = network.subnets.find((cidr) => subnetId(network.id, cidr) === id);
   if (subnet === undefined) throw new ApiError(400, `Subnet ${id} not found.`);
   if (!cidrContains(subnet, body.address)) {

@@ -23,7 +23,6 @@ const FIXED = {
   tls_ciphers: null,
   tls_versions: null,
   alpn_protocols: null,
-  tags: [],
 };
 
 /** A pool inside another resource: what `pools` of a load balancer and `default_pool` of a listener hold. */
@@ -61,7 +60,7 @@ export function poolSpec(body: z.output<typeof nestedPool>, placement: string): 
     ...attributes.poolAttributes(body),
     sessionPersistence: persistence ? attributes.persistenceSpec(persistence) : undefined,
     healthMonitor: monitor ? monitorSpec(monitor, placement) : undefined,
-    members: body.members?.map((member) => memberSpec(member, placement)),
+    members: body.members?.map(memberSpec),
   };
 }
 

@@ -6,6 +6,7 @@ import { ApiError, invalidRequest, shorten, unsupported } from '../errors.ts';
 import { address, listOf, object, text } from '../fields.ts';
 import { findSubnet, subnetId } from '../neutron.ts';
 import { derivedId } from './common.ts';
+import { foreignNetworkOf } from './foreign-networks.ts';
 
 /** The attributes of a load balancer that say where its VIPs are. Networks and subnets go by id, networks also by name. */
 export const vipShape = {
@@ -23,10 +24,22 @@ type VipBody = z.output<typeof vipSchema>;
 interface Vips {
   readonly network: string;
   readonly vips: readonly string[];
+  readonly vipSubnetId?: string | undefined;
 }
 
 /** Network and addresses that a create asks for. Throws ApiError in Octavia's words. */
 export function readVips(model: Model, body: VipBody, placement: string): Vips {
+  const foreign = body.vip_port_id ? undefined : foreignNetworkOf(model, body);
+  if (foreign === undefined) return vipsInKnown(model, body, placement);
+  const { vip_address: first, vip_subnet_id: subnet } = body;
+  const others = (body.additional_vips ?? []).map(({ ip_address: vip }) => {
+    if (!vip || !first) throw unsupported(placement, 'additional_vips without addresses');
+    return vip;
+  });
+  return { network: foreign, vips: first ? [first, ...others] : [], vipSubnetId: subnet ?? undefined };
+}
+
+function vipsInKnown(model: Model, body: VipBody, placement: string): Vips {
   const { vip_network_id: networkRef, vip_subnet_id: subnetRef, vip_address: first } = body;
   if (!networkRef && !subnetRef) {
     if (body.vip_port_id) throw unsupported(placement, 'vip_port_id');
@@ -56,10 +69,11 @@ export function readVips(model: Model, body: VipBody, placement: string): Vips {
 /** How the VIPs of a load balancer read. */
 export function vipJson(loadBalancer: LoadBalancer) {
   const { network, vips } = loadBalancer;
-  const [first, ...others] = vips.map((vip) => {
-    const cidr = network.subnets.find((candidate) => cidrContains(candidate, vip)) ?? '';
+  const [first, ...others] = vips.map((vip, i) => {
+    const cidr = network.subnets.find((candidate) => cidrContains(candidate, vip));
+    const named = i === 0 ? loadBalancer.vipSubnetId : undefined;
     return {
-      subnet_id: subnetId(network.id, cidr),
+      subnet_id: cidr === undefined && named !== undefined ? named : subnetId(network.id, cidr ?? ''),
       ip_address: vip,
       port_id: derivedId(`port:${loadBalancer.id}:${vip}`),
     };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isUnbound } from '../../model/foreign-networks.ts';
 import { findNetwork, requireNetwork } from '../../model/lookup.ts';
 import type { NetworkSpec } from '../../model/specs.ts';
 import type { Network } from '../../model/types.ts';
@@ -39,7 +40,7 @@ export function networkSpec(name: string, body: Omit<z.output<typeof networkPut>
 
 export function networkJson(network: Network): NetworkJson {
   const { id, name, vlan, subnets, balancerRanges } = network;
-  return { id, name, vlan, subnets, balancer_range: balancerRanges };
+  return { id, name, vlan: isUnbound(network) ? null : vlan, subnets, balancer_range: balancerRanges };
 }
 
 function show(call: Call): Answer {

@@ -2,7 +2,7 @@
 import { canonicalAddress, isAddress } from '../addresses.ts';
 import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
-import type { Placement } from '../types.ts';
+import type { Placement, Tags } from '../types.ts';
 
 const NOT_TEXT = /[\p{Cc}\p{Surrogate}]/u;
 
@@ -77,6 +77,12 @@ export function flag(field: string, value: boolean | null | undefined, byDefault
   const given = value ?? byDefault;
   if (typeof given !== 'boolean') throw invalidField(field, given, 'Value should be a boolean');
   return given;
+}
+
+/** Tags, sorted, each once. */
+export function tags(values: readonly string[]): Tags {
+  bounded(values.length, LIMITS.tagsPerObject, 'tags of an object');
+  return [...new Set(values.map((value) => requiredText('tags', value)))].sort();
 }
 
 /** CPUs: more than 0, and whole where they cannot be shared. */

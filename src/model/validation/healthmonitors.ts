@@ -7,7 +7,7 @@ import type { HealthMonitorPatch, HealthMonitorSpec } from '../specs.ts';
 import { transportOf } from '../transport.ts';
 import type { HealthMonitor, HttpCheck, MonitorType, Placement, Pool, PoolProtocol } from '../types.ts';
 import { MONITOR_TYPES } from '../types.ts';
-import { flag, given, integer, invalidField, oneOf, text } from './fields.ts';
+import { flag, given, integer, invalidField, oneOf, tags, text } from './fields.ts';
 
 const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'TRACE', 'OPTIONS', 'CONNECT', 'PATCH'] as const;
 const HTTP_VERSIONS = ['1.0', '1.1'] as const;
@@ -78,6 +78,7 @@ function merged(base: HealthMonitorDraft, patch: HealthMonitorPatch): HealthMoni
     ),
     http: given(patch.http, base.http, (value) => httpCheck(base, value)),
     adminStateUp: given(patch.adminStateUp, base.adminStateUp, (value) => flag('admin_state_up', value, true)),
+    tags: given(patch.tags, base.tags, tags),
   };
 }
 

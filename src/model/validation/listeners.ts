@@ -17,7 +17,7 @@ import type {
   Timeouts,
 } from '../types.ts';
 import { INSERT_HEADERS, LISTENER_PROTOCOLS } from '../types.ts';
-import { bounded, flag, given, integer, invalidField, oneOf, text, transportPort } from './fields.ts';
+import { bounded, flag, given, integer, invalidField, oneOf, tags, text, transportPort } from './fields.ts';
 import { draftPool } from './pools.ts';
 import { label, type PoolContext, poolContext } from './site.ts';
 
@@ -143,6 +143,7 @@ function merged(
     name: given(patch.name, base.name, (value) => text('name', value)),
     description: given(patch.description, base.description, (value) => text('description', value)),
     adminStateUp: given(patch.adminStateUp, base.adminStateUp, (value) => flag('admin_state_up', value, true)),
+    tags: given(patch.tags, base.tags, tags),
     connectionLimit: given(patch.connectionLimit, base.connectionLimit, (value) =>
       integer('connection_limit', value, { min: -1, max: LIMITS.maxConnections }),
     ),

@@ -1,4 +1,4 @@
-import { compareAddresses, familyOf } from '../addresses.ts';
+import { compareAddresses, familyOf, parseCidr } from '../addresses.ts';
 import { DEFAULT_PLACEMENT, requireOption, requireReturnPath } from '../capabilities.ts';
 import { LOAD_BALANCER_DEFAULTS } from '../defaults.ts';
 import type { ListenerDraft, LoadBalancerAttributes, LoadBalancerDraft, PoolDraft } from '../drafts.ts';
@@ -8,7 +8,7 @@ import { requireNetwork } from '../lookup.ts';
 import type { ListenerSpec, LoadBalancerPatch, LoadBalancerSpec, PoolSpec } from '../specs.ts';
 import type { LoadBalancer, Model, Network, Placement } from '../types.ts';
 import { LOOKUP_MODES, PLACEMENTS, RETURN_PATHS, UNTIL_READY } from '../types.ts';
-import { address, bounded, flag, given, oneOf, text } from './fields.ts';
+import { address, bounded, flag, given, oneOf, tags, text } from './fields.ts';
 import { chooseFlavor } from './flavors.ts';
 import { highestFree, takenAddresses } from './free-address.ts';
 import { draftListenerHead, draftPoolOf, requireFreePort, requireMatch } from './listeners.ts';
@@ -36,7 +36,9 @@ export function draftLoadBalancer(model: Model, spec: LoadBalancerSpec): LoadBal
   const flavorId = chooseFlavor(model, head.placement, spec.flavor)?.id;
   const { placement, returnPath } = head;
   const context: PoolContext = { model, network, placement, returnPath, vips, owner: spec.owner ?? '' };
-  return { ...head, network, vips, flavorId, ...draftChildren(context, spec.listeners ?? [], spec.pools ?? []) };
+  const { vipSubnetId } = spec;
+  const children = draftChildren(context, spec.listeners ?? [], spec.pools ?? []);
+  return { ...head, network, vips, vipSubnetId, flavorId, ...children };
 }
 
 /** The attributes of a new load balancer apart from network, VIPs, flavor and children. Throws ModelError. */
@@ -106,6 +108,7 @@ function merged(placement: Placement, base: LoadBalancerAttributes, patch: LoadB
     name: given(patch.name, base.name, (value) => text('name', value)),
     description: given(patch.description, base.description, (value) => text('description', value)),
     adminStateUp: given(patch.adminStateUp, base.adminStateUp, (value) => flag('admin_state_up', value, true)),
+    tags: given(patch.tags, base.tags, tags),
     lookupMode: given(patch.lookupMode, base.lookupMode, (value) => oneOf('lookup_mode', value, LOOKUP_MODES)),
     returnPath: given(patch.returnPath, base.returnPath, (value) => oneOf('return_path', value, RETURN_PATHS)),
     untilReady: given(patch.untilReady, base.untilReady, (value) => oneOf('until_ready', value, UNTIL_READY)),
@@ -163,9 +166,13 @@ function requireNoMachine(
   }
 }
 
+/** Addresses that are nobody's (RFC 2544), for VIPs of networks whose subnets are not known. */
+const UNCLAIMED = parseCidr('198.18.0.0/15');
+
 function pickVip(model: Model, network: Network): string {
   const { subnets, ranges } = blocksOf(network);
-  const vip = highestFree(subnets, { taken: takenAddresses(model, network), ranges });
+  const places = subnets.length === 0 ? [UNCLAIMED] : subnets;
+  const vip = highestFree(places, { taken: takenAddresses(model, network), ranges });
   if (vip === undefined) throw new ModelError('conflict', `Network ${network.name} has no free address for a VIP`);
   return vip;
 }

@@ -6,7 +6,7 @@ import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { MemberPatch, MemberSpec } from '../specs.ts';
 import type { Member } from '../types.ts';
-import { address, bounded, flag, given, integer, text, transportPort } from './fields.ts';
+import { address, bounded, flag, given, integer, tags, text, transportPort } from './fields.ts';
 import { blocksOf, type PoolContext, requirePlace, rival, vipsOf } from './site.ts';
 
 /** Checks members that are to join `existing` in one pool. Throws ModelError('invalid' | 'conflict' | 'unsupported'). */
@@ -24,6 +24,7 @@ export function draftMembers(
     const where = {
       address: address('address', spec.address),
       protocolPort: transportPort('protocol_port', spec.protocolPort),
+      subnetId: spec.subnetId,
     };
     const draft = merged(context, { ...MEMBER_DEFAULTS, ...where }, spec);
     requireAddress(draft.address, 'member address');
@@ -58,6 +59,7 @@ function merged({ placement }: PoolContext, base: MemberDraft, patch: MemberPatc
   const next: MemberDraft = {
     address: base.address,
     protocolPort: base.protocolPort,
+    subnetId: base.subnetId,
     name: given(patch.name, base.name, (value) => text('name', value)),
     weight: given(patch.weight, base.weight, (value) => integer('weight', value, { min: 0, max: LIMITS.maxWeight })),
     backup: given(patch.backup, base.backup, (value) => flag('backup', value, false)),
@@ -68,6 +70,7 @@ function merged({ placement }: PoolContext, base: MemberDraft, patch: MemberPatc
       value === null ? undefined : transportPort('monitor_port', value),
     ),
     adminStateUp: given(patch.adminStateUp, base.adminStateUp, (value) => flag('admin_state_up', value, true)),
+    tags: given(patch.tags, base.tags, tags),
   };
   if (next.backup) requireOption(placement, 'attributes', 'backup');
   if (next.monitorAddress !== undefined) requireOption(placement, 'attributes', 'monitor_address');
@@ -81,8 +84,8 @@ function requireMonitorAddress(context: PoolContext, candidate: string): void {
   const { placement, vips } = context;
   if (placement !== 'switch' || familyOf(candidate) === 6 || vips.some((vip) => familyOf(vip) === 4)) return;
   throw new ModelError(
-    'invalid',
-    `monitor address ${candidate} needs a load balancer with an IPv4 VIP, as which the switch asks`,
+    'unsupported',
+    `Provider '${placement}' does not support a requested option: monitor_address ${candidate} without an IPv4 VIP, as which the switch asks (namespace, container, vm do)`,
   );
 }
 

@@ -3,6 +3,7 @@ import { contains, encloses, overlaps, parseCidr, parseRange } from '../addresse
 import type { NetworkDraft } from '../drafts.ts';
 import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { isUnbound } from '../foreign-networks.ts';
 import type { NetworkSpec } from '../specs.ts';
 import type { Model, Network } from '../types.ts';
 import { bounded, integer, invalidField, requiredText } from './fields.ts';
@@ -88,7 +89,7 @@ function ascending(a: Cidr | AddressRange, b: Cidr | AddressRange): number {
 function requireNoOrphans(model: Model, existing: Network, draft: NetworkDraft): void {
   const blocks = blocksOf(draft);
   const requireSameVlan = (user: string) => {
-    if (draft.vlan === existing.vlan) return;
+    if (draft.vlan === existing.vlan || isUnbound(existing)) return;
     throw new ModelError(
       'conflict',
       `VLAN of network ${existing.name} cannot change from ${existing.vlan} to ${draft.vlan}: ${user} uses it`,

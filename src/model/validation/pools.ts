@@ -6,7 +6,7 @@ import { LIMITS } from '../limits.ts';
 import type { PoolPatch, PoolSpec, SessionPersistenceSpec } from '../specs.ts';
 import type { Pool, SessionPersistence } from '../types.ts';
 import { ALGORITHMS, LOCALITIES, PERSISTENCE_TYPES, POOL_PROTOCOLS } from '../types.ts';
-import { flag, given, integer, invalidField, oneOf, text } from './fields.ts';
+import { flag, given, integer, invalidField, oneOf, tags, text } from './fields.ts';
 import { draftHealthMonitor } from './healthmonitors.ts';
 import { draftMembers } from './members.ts';
 import type { PoolContext } from './site.ts';
@@ -50,6 +50,7 @@ function merged({ placement, returnPath }: PoolContext, base: PoolAttributes, pa
       integer('slow_start', value, { min: 0, max: LIMITS.maxSlowStartSeconds }),
     ),
     adminStateUp: given(patch.adminStateUp, base.adminStateUp, (value) => flag('admin_state_up', value, true)),
+    tags: given(patch.tags, base.tags, tags),
   };
   requireOption(placement, 'lb_algorithm', next.algorithm);
   requireReturnPath(placement, returnPath, next.algorithm);

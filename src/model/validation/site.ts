@@ -41,6 +41,7 @@ export function blocksOf(network: Pick<Network, 'name' | 'subnets' | 'balancerRa
  */
 export function requirePlace(blocks: Blocks, address: string, what: string): void {
   if (!isUnicast(address)) throw new ModelError('invalid', `${what} is not a unicast address`);
+  if (blocks.subnets.length === 0) return;
   const subnet = blocks.subnets.find((candidate) => contains(candidate, address));
   if (subnet === undefined) {
     const subnets = blocks.subnets.map((candidate) => candidate.text).join(', ');

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { UNBOUND_VLAN } from '../../model/foreign-networks.ts';
 import { requireNetwork } from '../../model/lookup.ts';
 import type { NetworkSpec } from '../../model/specs.ts';
 import { draftNetwork, requireDeletableNetwork } from '../../model/validate.ts';
@@ -33,6 +34,19 @@ export function putNetwork(spec: NetworkSpec, addresses: AddressTable): Write {
       }
       return existing.id;
     },
+  };
+}
+
+/** Has a network of which only the id is known, if there is none with this id. */
+export function adoptNetwork(id: string): Write {
+  return {
+    plan: (changes) => {
+      if (changes.model.networks.has(id)) return id;
+      const key = changes.takeKey();
+      changes.add(insert(NetworkTable, { key, name: id, vlan: UNBOUND_VLAN + key, subnets: [] }, { uuid: id }));
+      return id;
+    },
+    landed: (model) => model.networks.has(id),
   };
 }
 
