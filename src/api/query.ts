@@ -15,6 +15,14 @@ export interface ListOptions {
   readonly order?: readonly string[] | undefined;
 }
 
+/** Filters on tags, each a list: whether the item's tags and the wanted ones match. */
+const TAG_FILTERS: Readonly<Record<string, (has: (tag: string) => boolean, wanted: readonly string[]) => boolean>> = {
+  tags: (has, wanted) => wanted.every(has),
+  'tags-any': (has, wanted) => wanted.some(has),
+  'not-tags': (has, wanted) => !wanted.every(has),
+  'not-tags-any': (has, wanted) => !wanted.some(has),
+};
+
 const CONTROLS = new Set(['fields', 'limit', 'marker', 'page_reverse', 'sort', 'sort_key', 'sort_dir']);
 
 /** A page of the items as the request's query asks. Throws ApiError 400 for a query that makes no sense. */
@@ -46,6 +54,12 @@ function filtered(items: readonly Item[], query: URLSearchParams, options: ListO
   for (const key of new Set(query.keys())) {
     if (CONTROLS.has(key)) continue;
     const values = query.getAll(key);
+    const byTags = Object.hasOwn(TAG_FILTERS, key) ? TAG_FILTERS[key] : undefined;
+    if (byTags !== undefined) {
+      const wanted = values.flatMap((value) => value.split(','));
+      left = left.filter(({ tags }) => byTags((tag) => Array.isArray(tags) && tags.includes(tag), wanted));
+      continue;
+    }
     const refers = Object.hasOwn(options.references ?? {}, key) ? options.references![key] : undefined;
     if (refers === undefined && !options.attributes.includes(key)) {
       throw new ApiError(400, 'One or more arguments are either duplicate or invalid');

@@ -97,6 +97,10 @@ class OvsdbStore implements types.Store {
     return this.#writer.write(balancing.deleteLoadBalancer(id, options.cascade ?? false));
   }
 
+  rebuildBalancers(id: string): Promise<types.Written> {
+    return this.#writer.write(balancing.rebuildBalancers(id));
+  }
+
   createListener(loadBalancerId: string, spec: types.ListenerSpec): Promise<types.Written> {
     return this.#writer.write(balancing.createListener(loadBalancerId, spec));
   }

@@ -99,6 +99,8 @@ export interface Store {
   createLoadBalancer(spec: LoadBalancerSpec): Promise<Written>;
   updateLoadBalancer(id: string, patch: LoadBalancerPatch): Promise<Written>;
   deleteLoadBalancer(id: string, options?: { readonly cascade?: boolean }): Promise<Written>;
+  /** Forgets the load balancer's balancers, so that all are made anew. */
+  rebuildBalancers(id: string): Promise<Written>;
   createListener(loadBalancerId: string, spec: ListenerSpec): Promise<Written>;
   updateListener(id: string, patch: ListenerPatch): Promise<Written>;
   deleteListener(id: string): Promise<Written>;

@@ -48,7 +48,7 @@ describe('API: listeners, pools and members', () => {
         ...{
           project_id: '',
           tenant_id: '',
-          updated_at: null,
+          updated_at: created_at,
           protocol: 'TCP',
           protocol_port: 8080,
           default_pool_id: null,
@@ -194,7 +194,14 @@ describe('API: listeners, pools and members', () => {
           provisioning_status: 'ACTIVE',
           operating_status: 'OFFLINE',
         },
-        ...{ project_id: '', tenant_id: '', updated_at: null, protocol: 'TCP', lb_algorithm: 'SOURCE_IP', tags: [] },
+        ...{
+          project_id: '',
+          tenant_id: '',
+          updated_at: created_at,
+          protocol: 'TCP',
+          lb_algorithm: 'SOURCE_IP',
+          tags: [],
+        },
         ...{
           loadbalancers: [{ id: web.id }],
           listeners: [],
@@ -278,7 +285,7 @@ describe('API: listeners, pools and members', () => {
       expect(created_at).to.be.a('string');
       expect(rest).to.deep.equal({
         ...{ name: '', admin_state_up: true, provisioning_status: 'ACTIVE', operating_status: 'NO_MONITOR' },
-        ...{ project_id: '', tenant_id: '', updated_at: null, address: 'fd00::21', protocol_port: 80, weight: 1 },
+        ...{ project_id: '', tenant_id: '', updated_at: created_at, address: 'fd00::21', protocol_port: 80, weight: 1 },
         ...{ backup: false, subnet_id: null, monitor_address: null, monitor_port: null, tags: [] },
       });
       const changed = await api.send('PUT', `${members()}/${id}`, { member: { weight: '5', name: 'm' } });

@@ -34,7 +34,7 @@ describe('API: health monitors', () => {
     expect(created_at).to.be.a('string');
     expect(rest).to.deep.equal({
       ...{ name: '', admin_state_up: true, provisioning_status: 'ACTIVE', operating_status: 'ONLINE', tags: [] },
-      ...{ project_id: '', tenant_id: '', updated_at: null, pools: [{ id: pool }] },
+      ...{ project_id: '', tenant_id: '', updated_at: created_at, pools: [{ id: pool }] },
       ...{ type: 'TCP', delay: 5, timeout: 3, max_retries: 2, max_retries_down: 3 },
       ...{ http_method: null, url_path: null, expected_codes: null, http_version: null, domain_name: null },
     });

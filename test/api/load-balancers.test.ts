@@ -21,7 +21,7 @@ describe('API: load balancers', () => {
   it('creates one and answers the whole object with every default', async () => {
     const { status, body, headers } = await create({ name: 'web', vip_network_id: network, vip_address: '10.0.0.100' });
     expect(status).to.equal(201);
-    const { id, created_at, vip_subnet_id, vip_port_id, ...rest } = body.loadbalancer;
+    const { id, created_at, updated_at, vip_subnet_id, vip_port_id, ...rest } = body.loadbalancer;
     expect(rest).to.deep.equal({
       name: 'web',
       description: '',
@@ -30,7 +30,6 @@ describe('API: load balancers', () => {
       operating_status: 'OFFLINE',
       project_id: '',
       tenant_id: '',
-      updated_at: null,
       provider: 'switch',
       vip_address: '10.0.0.100',
       vip_network_id: network,
@@ -43,6 +42,7 @@ describe('API: load balancers', () => {
       tags: [],
       ...{ lookup_mode: 'respond', return_path: 'balancer', until_ready: 'hold' },
     });
+    expect(updated_at, 'becoming active is an update').to.equal(created_at);
     expect(created_at).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$/);
     expect(vip_port_id).to.match(/^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/);
     const subnets = (await api.send('GET', `/v2.0/subnets?id=${vip_subnet_id}`)).body.subnets;
@@ -161,6 +161,19 @@ describe('API: load balancers', () => {
     expect(plural).to.deep.equal(await tree());
   });
 
+  it('fails over by making every balancer anew', async () => {
+    const { id } = await addWeb(api.store);
+    const host = await api.store.putHost({ name: 'h1', remote: 'tcp:192.0.2.1:6640' });
+    await api.store.setBalancers(host.id, [{ loadBalancerId: id, state: 'ready' }]);
+    await api.store.setHostStatus(host.id, { state: 'connected', applied: api.store.model.generation });
+    const { status, body } = await api.send('PUT', `${PATH}/${id}/failover`);
+    expect([status, body]).to.deep.equal([202, '']);
+    expect(api.store.model.balancers.size).to.equal(0);
+    const shown = (await api.send('GET', `${PATH}/${id}`)).body.loadbalancer;
+    expect(shown.provisioning_status).to.equal('PENDING_UPDATE');
+    expect((await api.send('PUT', `${PATH}/${UNKNOWN}/failover`)).status).to.equal(404);
+  });
+
   describe('refuses', () => {
     const good = { vip_network_id: 'blue', vip_address: '10.0.0.100' };
     const rows: readonly [what: string, body: object, status: number, text: string][] = [
@@ -226,12 +239,6 @@ describe('API: load balancers', () => {
         { ...good, flavor_id: UNKNOWN },
         501,
         "Provider 'switch' does not support a requested option: flavor (namespace, container, vm do)",
-      ],
-      [
-        'tags',
-        { ...good, tags: ['a'] },
-        501,
-        "Provider 'switch' does not support a requested option: tags (no placement does)",
       ],
       [
         'to hold back lookups where nobody has to wait',

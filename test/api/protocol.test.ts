@@ -15,11 +15,12 @@ describe('API: discovery, lists and what is no request', () => {
   after(() => api.stop());
 
   describe('discovery', () => {
-    it('lists the version below each prefix, with links that keep it', async () => {
+    it('lists the versions below each prefix, with links that keep it', async () => {
       for (const prefix of ['', '/load-balancer']) {
         const { body } = await api.send('GET', `${prefix}/`, undefined, { host: 'lb.example:9876' });
-        expect(body.versions[0]).to.include({ id: 'v2.0', status: 'CURRENT' });
-        expect(body.versions[0].links[0].href).to.equal(`http://lb.example:9876${prefix}/v2.0/`);
+        expect(body.versions[0]).to.include({ id: 'v2.0', status: 'SUPPORTED' });
+        expect(body.versions.at(-1)).to.include({ id: 'v2.26', status: 'CURRENT' });
+        expect(body.versions[0].links[0].href).to.equal(`http://lb.example:9876${prefix}/v2`);
         for (const version of ['v2', 'v2.0', 'v2.0/']) {
           expect((await api.send('GET', `${prefix}/${version}`)).body.version.id).to.equal('v2.0');
         }
@@ -309,7 +310,7 @@ describe('API: discovery, lists and what is no request', () => {
           expect(answer.status).to.equal(400);
           expect(answer.body.faultstring.length).to.be.below(1_000);
         }
-        const fixed = `{"loadbalancer":{"vip_network_id":"blue","tags":${'['.repeat(depth)}${']'.repeat(depth)}}}`;
+        const fixed = `{"loadbalancer":{"vip_network_id":"blue","vip_qos_policy_id":${'['.repeat(depth)}${']'.repeat(depth)}}}`;
         expect((await api.send('POST', LBS, fixed)).status).to.equal(501);
       }
     });

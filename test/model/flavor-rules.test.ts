@@ -151,7 +151,7 @@ describe('what may change of a load balancer', () => {
 
   it('is how it is looked up and what serves until it is ready', () => {
     expect(patchedLoadBalancer(web, { lookupMode: 'static', untilReady: 'switch' })).to.deep.equal({
-      ...{ name: 'web', description: '', adminStateUp: true, returnPath: 'balancer' },
+      ...{ name: 'web', description: '', adminStateUp: true, tags: [], returnPath: 'balancer' },
       lookupMode: 'static',
       untilReady: 'switch',
     });

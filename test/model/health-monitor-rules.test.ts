@@ -22,6 +22,7 @@ describe('health monitor rules', () => {
       maxRetriesDown: 3,
       http: HTTP_DEFAULTS,
       adminStateUp: true,
+      tags: [],
     });
     expect(draft({ type: 'TCP', http: { method: null, urlPath: null } }).http).to.deep.equal(HTTP_DEFAULTS);
   });

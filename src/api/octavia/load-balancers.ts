@@ -142,6 +142,11 @@ async function remove(call: Call): Promise<Answer> {
   return { status: 204, generation };
 }
 
+async function failover(call: Call): Promise<Answer> {
+  const { generation } = await call.store.rebuildBalancers(param(call, 'id'));
+  return { status: 202, generation };
+}
+
 function statuses(call: Call): Answer {
   const loadBalancer = requireLoadBalancer(call.model, param(call, 'id'));
   return { body: { statuses: statusTree(loadBalancer, healthIn(call)(loadBalancer)) } };
@@ -158,6 +163,7 @@ export const loadBalancerRoutes: readonly Route[] = [
   { method: 'GET', path: '/lbaas/loadbalancers/:id', answer: (call) => show(call, param(call, 'id')) },
   { method: 'PUT', path: '/lbaas/loadbalancers/:id', answer: update },
   { method: 'DELETE', path: '/lbaas/loadbalancers/:id', answer: remove },
+  { method: 'PUT', path: '/lbaas/loadbalancers/:id/failover', answer: failover },
   { method: 'GET', path: '/lbaas/loadbalancers/:id/status', answer: statuses },
   { method: 'GET', path: '/lbaas/loadbalancers/:id/statuses', answer: statuses },
   { method: 'GET', path: '/lbaas/loadbalancers/:id/stats', answer: stats },
