@@ -1,6 +1,7 @@
 /** `npm run bench [NAME…] [-- -o json] [--scale F]`: see README.md. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { api } from './api.ts';
 import { changes } from './changes.ts';
 import { choosing } from './choosing.ts';
 import { codec } from './codec.ts';
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   codec,
   compute,
   scale,
+  api,
 };
 
 const { values, positionals } = parseArgs({
