@@ -4,6 +4,7 @@ import { packaged } from '../util/paths.ts';
 import { addAgentCommand } from './agent.ts';
 import { addApplyCommand } from './apply.ts';
 import { addBalancerCommands } from './balancer.ts';
+import { addCompletionCommand } from './completion.ts';
 import { addControllerCommand } from './controller.ts';
 import { addEventsCommand } from './events.ts';
 import { addFlavorCommands } from './flavor.ts';
@@ -48,7 +49,8 @@ export async function run(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-async function createProgram(args: readonly string[], io: Io): Promise<Command> {
+/** All commands. Those of the lab are there in full when the arguments call for them. */
+export async function createProgram(args: readonly string[], io: Io): Promise<Command> {
   const program = new Command('hostlb')
     .description('Host-local load balancing for Open vSwitch')
     .version(version(), '-V, --version')
@@ -83,6 +85,7 @@ async function createProgram(args: readonly string[], io: Io): Promise<Command> 
     addTraceCommand,
     addControllerCommand,
     addAgentCommand,
+    addCompletionCommand,
   ]) {
     add(program, io);
   }
@@ -93,7 +96,9 @@ async function createProgram(args: readonly string[], io: Io): Promise<Command> 
 
 /** The lab loads much; others need no more of it than its line in the help. */
 async function labCommand(args: readonly string[]): Promise<Command> {
-  if (args[0] === 'lab' || args.slice(0, 2).join(' ') === 'help lab') return (await import('./lab.ts')).labCommand();
+  const [noun, of] = args;
+  if (noun === 'lab' || noun === 'completion' || (noun === 'help' && of === 'lab'))
+    return (await import('./lab.ts')).labCommand();
   return new Command('lab').description('several hosts on one machine, for trying and testing');
 }
 
