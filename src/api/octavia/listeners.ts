@@ -6,12 +6,13 @@ import * as attributes from '../attributes.ts';
 import { invalidRequest } from '../errors.ts';
 import { object, port, text, uuid } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
-import type { ListenerJson } from '../resources.ts';
+import type { ListenerJson, OperatingStatus, ProvisioningStatus } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
 import { commonJson, described, fixedShape, owned, refuseFixed } from './common.ts';
 import { nestedPool, poolSpec, poolTree } from './pools.ts';
 import { listenerProtocol, servedListenerProtocol } from './protocols.ts';
+import { remembering } from './remembered.ts';
 import { listenerTotals } from './stats.ts';
 import { type Health, healthIn, listenerOperating, partProvisioning } from './status.ts';
 
@@ -73,17 +74,25 @@ export function listenerSpec(body: z.output<typeof nestedListener>, placement: s
   };
 }
 
-export function listenerJson(
-  loadBalancer: LoadBalancer,
+type Json = ListenerJson & typeof FIXED;
+const remembered = remembering<Listener, Json>();
+
+export function listenerJson(loadBalancer: LoadBalancer, listener: Listener, health: Health): Json {
+  const sources = [loadBalancer, partProvisioning(health), listenerOperating(listener, health)] as const;
+  return remembered(listener, sources, () => makeJson(listener, ...sources));
+}
+
+function makeJson(
   listener: Listener,
-  health: Health,
-): ListenerJson & typeof FIXED {
+  loadBalancer: LoadBalancer,
+  ...[provisioning, operating]: readonly [ProvisioningStatus, OperatingStatus]
+): Json {
   const { timeouts, allowedCidrs } = listener;
   return {
-    ...commonJson(listener, loadBalancer.owner, partProvisioning(health)),
+    ...commonJson(listener, loadBalancer.owner, provisioning),
     ...FIXED,
     description: listener.description,
-    operating_status: listenerOperating(listener, health),
+    operating_status: operating,
     protocol: listener.protocol,
     protocol_port: listener.protocolPort,
     default_pool_id: listener.defaultPool?.id ?? null,

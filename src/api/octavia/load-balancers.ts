@@ -6,7 +6,7 @@ import type { Written } from '../../store/types.ts';
 import { loadBalancerAttributes, loadBalancerShape } from '../attributes.ts';
 import { listOf, object, text } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
-import type { LoadBalancerJson } from '../resources.ts';
+import type { LoadBalancerJson, OperatingStatus, ProvisioningStatus } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
 import { commonJson, described, fixedShape, owned, ownerOf, refuseFixed } from './common.ts';
@@ -14,6 +14,7 @@ import { forgetNetwork } from './foreign-networks.ts';
 import { listenerSpec, listenerTree, nestedListener } from './listeners.ts';
 import { nestedPool, poolSpec, poolTree } from './pools.ts';
 import { requirePlacement } from './providers.ts';
+import { remembering } from './remembered.ts';
 import { listenerTotals } from './stats.ts';
 import { type Health, healthIn, loadBalancerOperating } from './status.ts';
 import { statusTree } from './status-tree.ts';
@@ -40,12 +41,20 @@ const loadBalancerUpdate = object({
   ...loadBalancerShape,
 });
 
-export function loadBalancerJson(loadBalancer: LoadBalancer, health: Health): LoadBalancerJson & typeof FIXED {
+type Json = LoadBalancerJson & typeof FIXED;
+const remembered = remembering<LoadBalancer, Json>();
+
+export function loadBalancerJson(loadBalancer: LoadBalancer, health: Health): Json {
+  const sources = [loadBalancer, health.provisioning, loadBalancerOperating(loadBalancer, health)] as const;
+  return remembered(loadBalancer, sources, () => makeJson(...sources));
+}
+
+function makeJson(loadBalancer: LoadBalancer, provisioning: ProvisioningStatus, operating: OperatingStatus): Json {
   return {
-    ...commonJson(loadBalancer, loadBalancer.owner, health.provisioning),
+    ...commonJson(loadBalancer, loadBalancer.owner, provisioning),
     ...FIXED,
     description: loadBalancer.description,
-    operating_status: loadBalancerOperating(loadBalancer, health),
+    operating_status: operating,
     provider: loadBalancer.placement,
     flavor_id: loadBalancer.flavorId ?? null,
     lookup_mode: loadBalancer.lookupMode,

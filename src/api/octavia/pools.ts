@@ -6,13 +6,14 @@ import * as attributes from '../attributes.ts';
 import { invalidField, invalidRequest } from '../errors.ts';
 import { listOf, object, uuid } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
-import type { PoolJson, SessionPersistenceJson } from '../resources.ts';
+import type { OperatingStatus, PoolJson, ProvisioningStatus, SessionPersistenceJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
 import { commonJson, described, fixedShape, owned, refuseFixed } from './common.ts';
 import { monitorJson, monitorSpec, nestedMonitor } from './health-monitors.ts';
 import { memberCreate, memberJson, memberSpec } from './members.ts';
 import { algorithm, poolProtocol, servedAlgorithm, servedPoolProtocol } from './protocols.ts';
+import { remembering } from './remembered.ts';
 import { type Health, healthIn, partProvisioning, poolOperating } from './status.ts';
 
 const FIXED = {
@@ -64,13 +65,25 @@ export function poolSpec(body: z.output<typeof nestedPool>, placement: string): 
   };
 }
 
-export function poolJson(loadBalancer: LoadBalancer, pool: Pool, health: Health): PoolJson & typeof FIXED {
+type Json = PoolJson & typeof FIXED;
+const remembered = remembering<Pool, Json>();
+
+export function poolJson(loadBalancer: LoadBalancer, pool: Pool, health: Health): Json {
+  const sources = [loadBalancer, partProvisioning(health), poolOperating(pool, health)] as const;
+  return remembered(pool, sources, () => makeJson(pool, ...sources));
+}
+
+function makeJson(
+  pool: Pool,
+  loadBalancer: LoadBalancer,
+  ...[provisioning, operating]: readonly [ProvisioningStatus, OperatingStatus]
+): Json {
   const listeners = loadBalancer.listeners.filter((listener) => listener.defaultPool?.id === pool.id);
   return {
-    ...commonJson(pool, loadBalancer.owner, partProvisioning(health)),
+    ...commonJson(pool, loadBalancer.owner, provisioning),
     ...FIXED,
     description: pool.description,
-    operating_status: poolOperating(pool, health),
+    operating_status: operating,
     protocol: pool.protocol,
     lb_algorithm: pool.algorithm,
     session_persistence: persistenceJson(pool.sessionPersistence),
