@@ -106,7 +106,7 @@ describe('virtual machines in the store', () => {
     await expectModelRejection(store().deleteNetwork('blue'), { code: 'conflict', message: 'virtual machine a' });
     await expectModelRejection(store().createLoadBalancer({ network: 'blue', vips: ['10.0.1.9'] }), {
       code: 'conflict',
-      message: 'VIP 10.0.1.9 in network blue is the address of virtual machine b',
+      message: 'VIP 10.0.1.9 in network blue is the address of a virtual machine',
     });
     await store().deleteVirtualMachine('a');
     await expectModelRejection(store().setVirtualMachineState(id, 'ready'), { code: 'not-found', message: id });
