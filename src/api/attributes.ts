@@ -22,7 +22,7 @@ import type {
 } from '../model/specs.ts';
 import { LOCALITIES, LOOKUP_MODES, PERSISTENCE_TYPES, RETURN_PATHS, UNTIL_READY } from '../model/types.ts';
 import {
-  address,
+  addressAsWritten,
   adminStateUp,
   choice,
   flag,
@@ -113,7 +113,7 @@ export function persistenceSpec(given: z.output<typeof persistence>): SessionPer
 export const memberShape = {
   weight: unsettable(integer(0, LIMITS.maxWeight), MEMBER_DEFAULTS.weight),
   backup: unsettable(flag, MEMBER_DEFAULTS.backup),
-  monitor_address: address.nullish(),
+  monitor_address: addressAsWritten.nullish(),
   monitor_port: port.nullish(),
   tags,
 };

@@ -55,11 +55,13 @@ export const uuid = z
   .string('Value should be UUID format')
   .regex(/^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i, 'Value should be UUID format');
 
-/** An address, which comes out in canonical text. */
-export const address = z
+/** An address as it was written. */
+export const addressAsWritten = z
   .string('Value should be IPv4 or IPv6 format')
-  .refine(isAddress, 'Value should be IPv4 or IPv6 format')
-  .transform(canonicalAddress);
+  .refine(isAddress, 'Value should be IPv4 or IPv6 format');
+
+/** An address, which comes out in canonical text. */
+export const address = addressAsWritten.transform(canonicalAddress);
 
 /** One of a closed list. */
 export function choice<const T extends readonly [string, ...string[]]>(values: T) {

@@ -48,6 +48,7 @@ export const MEMBER_DEFAULTS = {
   backup: false,
   monitorAddress: undefined,
   monitorPort: undefined,
+  written: {},
   subnetId: undefined,
   adminStateUp: true,
   tags: [],

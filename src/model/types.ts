@@ -230,6 +230,8 @@ export interface Member {
   /** Where health is asked for; undefined = at the member's own address, port. */
   readonly monitorAddress: string | undefined;
   readonly monitorPort: number | undefined;
+  /** Its addresses as a client wrote them, by canonical text, where that is not the same. */
+  readonly written: Readonly<Record<string, string>>;
   /** The subnet that a client said it is in. */
   readonly subnetId: string | undefined;
   readonly adminStateUp: boolean;

@@ -184,6 +184,7 @@ function buildMember(rows: Rows, id: string, previous: Member | undefined): Memb
     backup: row.backup,
     monitorAddress: row.monitor_address,
     monitorPort: row.monitor_port,
+    written: share(previous?.written, row.addresses_written),
     subnetId: row.subnet_id,
     adminStateUp: row.admin_state_up,
     tags: row.tags,

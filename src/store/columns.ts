@@ -69,6 +69,7 @@ export function memberColumns(attributes: MemberDraft) {
     backup: attributes.backup,
     monitor_address: attributes.monitorAddress,
     monitor_port: attributes.monitorPort,
+    addresses_written: attributes.written,
     subnet_id: attributes.subnetId,
     admin_state_up: attributes.adminStateUp,
   };

@@ -114,6 +114,7 @@ export const MemberTable = table('Member', {
   backup: boolean,
   monitor_address: optional(string),
   monitor_port: optional(integer),
+  addresses_written: mapOf(string, string),
   subnet_id: optional(string),
   admin_state_up: boolean,
   created_at: string,

@@ -285,9 +285,20 @@ describe('API: listeners, pools and members', () => {
       expect(created_at).to.be.a('string');
       expect(rest).to.deep.equal({
         ...{ name: '', admin_state_up: true, provisioning_status: 'ACTIVE', operating_status: 'NO_MONITOR' },
-        ...{ project_id: '', tenant_id: '', updated_at: created_at, address: 'fd00::21', protocol_port: 80, weight: 1 },
+        ...{
+          project_id: '',
+          tenant_id: '',
+          updated_at: created_at,
+          address: 'FD00::0021',
+          protocol_port: 80,
+          weight: 1,
+        },
         ...{ backup: false, subnet_id: null, monitor_address: null, monitor_port: null, tags: [] },
       });
+      const inModel = api.store.model.loadBalancers.get(web.id)?.pools[0]?.members.find((one) => one.id === id);
+      expect(inModel?.address, 'an address reads as it was written, and means what it is').to.equal('fd00::21');
+      const twice = await api.send('POST', members(), { member: { address: 'fd00::21', protocol_port: 80 } });
+      expect(twice.status).to.equal(409);
       const changed = await api.send('PUT', `${members()}/${id}`, { member: { weight: '5', name: 'm' } });
       expect(changed.body.member).to.include({ weight: 5, name: 'm' });
       expect((await api.send('PUT', `${members()}/${id}`, { member: { weight: null } })).body.member.weight).to.equal(

@@ -1,12 +1,12 @@
 import type { z } from 'zod';
-import { cidrContains } from '../../model/addresses.ts';
+import { canonicalAddress, cidrContains } from '../../model/addresses.ts';
 import { isForeign } from '../../model/foreign-networks.ts';
 import { requireMember, requirePool } from '../../model/lookup.ts';
 import type { MemberSpec } from '../../model/specs.ts';
 import type { LoadBalancer, Member, Pool } from '../../model/types.ts';
 import { memberAttributes, memberShape } from '../attributes.ts';
 import { ApiError, invalidField } from '../errors.ts';
-import { address, listOf, object, port, uuid } from '../fields.ts';
+import { addressAsWritten, listOf, object, port, uuid } from '../fields.ts';
 import { subnetId } from '../neutron.ts';
 import { listAnswer, showAnswer } from '../query.ts';
 import type { MemberJson } from '../resources.ts';
@@ -19,7 +19,7 @@ export const memberCreate = object({
   ...named,
   ...owned,
   ...memberShape,
-  address,
+  address: addressAsWritten,
   protocol_port: port,
   subnet_id: uuid.nullish(),
 });
@@ -46,11 +46,11 @@ export function memberJson(
   return {
     ...commonJson(member, loadBalancer.owner, partProvisioning(health)),
     operating_status: memberOperating(member, pool, health),
-    address: member.address,
+    address: member.written[member.address] ?? member.address,
     protocol_port: member.protocolPort,
     weight: member.weight,
     backup: member.backup,
-    monitor_address: member.monitorAddress ?? null,
+    monitor_address: member.written[member.monitorAddress ?? ''] ?? member.monitorAddress ?? null,
     monitor_port: member.monitorPort ?? null,
     subnet_id: member.subnetId ?? null,
   };
@@ -165,7 +165,7 @@ function readBatch(body: unknown): readonly MemberCreate[] {
 }
 
 function place(member: { readonly address: string; readonly protocolPort: number }): string {
-  return `${member.address} ${member.protocolPort}`;
+  return `${canonicalAddress(member.address)} ${member.protocolPort}`;
 }
 
 /** A subnet is known by the network that it is of; where nothing is known of the network, any may be named. */

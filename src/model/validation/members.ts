@@ -26,7 +26,8 @@ export function draftMembers(
       protocolPort: transportPort('protocol_port', spec.protocolPort),
       subnetId: spec.subnetId,
     };
-    const draft = merged(context, { ...MEMBER_DEFAULTS, ...where }, spec);
+    const written = asWritten(where.address, spec.address);
+    const draft = merged(context, { ...MEMBER_DEFAULTS, ...where, written }, spec);
     requireAddress(draft.address, 'member address');
     if (draft.monitorAddress !== undefined) requireMonitorAddress(context, draft.monitorAddress);
     if (taken.has(endpoint(draft))) {
@@ -56,16 +57,21 @@ export function patchedMember(context: PoolContext, member: Member, patch: Membe
 
 /** `base` with what was given in its place, checked. */
 function merged({ placement }: PoolContext, base: MemberDraft, patch: MemberPatch): MemberDraft {
+  const monitorAddress = given(patch.monitorAddress, base.monitorAddress, (value) =>
+    value === null ? undefined : address('monitor_address', value),
+  );
   const next: MemberDraft = {
     address: base.address,
+    written: {
+      ...asWritten(base.address, base.written[base.address]),
+      ...asWritten(monitorAddress, patch.monitorAddress ?? base.written[monitorAddress ?? '']),
+    },
     protocolPort: base.protocolPort,
     subnetId: base.subnetId,
     name: given(patch.name, base.name, (value) => text('name', value)),
     weight: given(patch.weight, base.weight, (value) => integer('weight', value, { min: 0, max: LIMITS.maxWeight })),
     backup: given(patch.backup, base.backup, (value) => flag('backup', value, false)),
-    monitorAddress: given(patch.monitorAddress, base.monitorAddress, (value) =>
-      value === null ? undefined : address('monitor_address', value),
-    ),
+    monitorAddress,
     monitorPort: given(patch.monitorPort, base.monitorPort, (value) =>
       value === null ? undefined : transportPort('monitor_port', value),
     ),
@@ -76,6 +82,11 @@ function merged({ placement }: PoolContext, base: MemberDraft, patch: MemberPatc
   if (next.monitorAddress !== undefined) requireOption(placement, 'attributes', 'monitor_address');
   if (next.monitorPort !== undefined) requireOption(placement, 'attributes', 'monitor_port');
   return next;
+}
+
+/** Remembers a spelling that is not the canonical one. */
+function asWritten(canonical: string | undefined, text: string | null | undefined): Readonly<Record<string, string>> {
+  return canonical === undefined || !text || text === canonical ? {} : { [canonical]: text };
 }
 
 /** The switch asks IPv4 members as the VIP: it has no other address that is sure to be nobody's. */
