@@ -153,7 +153,7 @@ describe('member rules', () => {
 
   it('fills in defaults', () => {
     expect(draftMembers(context, [{ address: 'FD00::0022', protocolPort: 80 }], [])).to.deep.equal([
-      { ...MEMBER_DEFAULTS, address: 'fd00::22', protocolPort: 80 },
+      { ...MEMBER_DEFAULTS, written: { 'fd00::22': 'FD00::0022' }, address: 'fd00::22', protocolPort: 80 },
     ]);
   });
 
