@@ -63,7 +63,8 @@ export interface HostEvents {
   applied: [revision: number];
 }
 
-const RETRY_MS = { min: 50, max: 1_000 } as const;
+/** A switch that was started again is back within a second or two: it is waited for in equal steps at first. */
+const RETRY_MS = { min: 50, max: 1_000, equal: 40 } as const;
 const DATABASE_BACKOFF_MS = { min: 50, max: 1_000 } as const;
 const EMPTY_VIEW: HostView = {
   hostId: '',
@@ -317,7 +318,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
           this.#init.logger.warn({ host: this.#init.name, reason }, 'host cannot be kept for the moment');
         told = reason;
       }
-      if (!signal.aborted) await this.#pause(Math.min(RETRY_MS.min * 2 ** Math.max(0, failures - 1), RETRY_MS.max));
+      if (!signal.aborted) await this.#pause(retryMs(failures));
     }
   }
 
@@ -437,4 +438,9 @@ export class HostKeeper extends EventEmitter<HostEvents> {
       this.#changed = done;
     });
   }
+}
+
+function retryMs(failures: number): number {
+  const { min, max, equal } = RETRY_MS;
+  return Math.min(min * 2 ** Math.max(0, failures - equal), max);
 }
