@@ -20,7 +20,7 @@ import type {
   PoolSpec,
   SessionPersistenceSpec,
 } from '../model/specs.ts';
-import { LOCALITIES, LOOKUP_MODES, PERSISTENCE_TYPES, RETURN_PATHS, UNTIL_READY } from '../model/types.ts';
+import { LOCALITIES, LOOKUP_MODES, PERSISTENCE_TYPES, RETURN_PATHS, UNTIL_READY, WHEN_EMPTY } from '../model/types.ts';
 import {
   addressAsWritten,
   adminStateUp,
@@ -98,12 +98,19 @@ export const poolShape = {
   locality: unsettable(choice(LOCALITIES), POOL_DEFAULTS.locality),
   locality_factor: unsettable(integer(1, LIMITS.maxLocalityFactor), POOL_DEFAULTS.localityFactor),
   slow_start: unsettable(integer(0, LIMITS.maxSlowStartSeconds), POOL_DEFAULTS.slowStartSeconds),
+  when_empty: unsettable(choice(WHEN_EMPTY), POOL_DEFAULTS.whenEmpty),
   tags,
 };
 
 export function poolAttributes(given: Given<typeof poolShape>) {
-  const { locality, locality_factor: localityFactor, slow_start: slowStartSeconds, tags } = given;
-  return { locality, localityFactor, slowStartSeconds, tags } satisfies Partial<PoolSpec>;
+  const {
+    locality,
+    locality_factor: localityFactor,
+    slow_start: slowStartSeconds,
+    when_empty: whenEmpty,
+    tags,
+  } = given;
+  return { locality, localityFactor, slowStartSeconds, whenEmpty, tags } satisfies Partial<PoolSpec>;
 }
 
 export function persistenceSpec(given: z.output<typeof persistence>): SessionPersistenceSpec {

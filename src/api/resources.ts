@@ -14,6 +14,7 @@ import type {
   ReturnPath,
   UntilReady,
   VirtualMachineKind,
+  WhenEmpty,
 } from '../model/types.ts';
 
 export type ProvisioningStatus = 'ACTIVE' | 'PENDING_CREATE' | 'PENDING_UPDATE';
@@ -91,6 +92,7 @@ export interface PoolJson extends Common {
   readonly locality_factor: number;
   /** Seconds. */
   readonly slow_start: number;
+  readonly when_empty: WhenEmpty;
   /** Absent without a health monitor. */
   readonly healthmonitor_id?: string;
   readonly loadbalancers: readonly Reference[];

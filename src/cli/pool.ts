@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { PoolJson } from '../api/resources.ts';
 import { LIMITS } from '../model/limits.ts';
-import { ALGORITHMS, LOCALITIES, PERSISTENCE_TYPES, POOL_PROTOCOLS } from '../model/types.ts';
+import { ALGORITHMS, LOCALITIES, PERSISTENCE_TYPES, POOL_PROTOCOLS, WHEN_EMPTY } from '../model/types.ts';
 import { type Changes, requireChange, withChanges } from './changes.ts';
 import { type Io, UsageError } from './io.ts';
 import type { Column, Row } from './render/table.ts';
@@ -27,6 +27,7 @@ interface Attributes {
   readonly locality?: string;
   readonly localityFactor?: number;
   readonly slowStart?: number;
+  readonly whenEmpty?: string;
 }
 
 interface CreateOptions extends CommonOptions, Attributes {
@@ -129,13 +130,16 @@ function withAttributes(command: Command): Command {
       '--slow-start <seconds>',
       'how long a member that comes back gets its share little by little',
       whole(0, LIMITS.maxSlowStartSeconds),
+    )
+    .addOption(
+      new Option('--when-empty <action>', 'what new connections get while no member can serve').choices(WHEN_EMPTY),
     );
 }
 
-function attributesOf({ sessionPersistence, locality, localityFactor, slowStart }: Attributes): Row {
+function attributesOf({ sessionPersistence, locality, localityFactor, slowStart, whenEmpty }: Attributes): Row {
   return {
     session_persistence: sessionPersistence === false ? null : sessionPersistence,
-    ...{ locality, locality_factor: localityFactor, slow_start: slowStart },
+    ...{ locality, locality_factor: localityFactor, slow_start: slowStart, when_empty: whenEmpty },
   };
 }
 

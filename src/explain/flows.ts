@@ -1,6 +1,7 @@
 /** Flows and groups in ovs-ofctl syntax, with what they are for and whose they are. */
 import { type Flow, type GroupText, parseFlow, parseGroup, printFlow, printGroup } from '../openflow/index.ts';
-import { clientsGroup, networkMeter, portMeter, readCookie, readMeter } from '../pipeline/ids.ts';
+import { isRefusing } from '../pipeline/balancer.ts';
+import { clientsGroup, networkMeter, portMeter, REJECT_METER, readCookie, readMeter } from '../pipeline/ids.ts';
 import { TABLES } from '../pipeline/tables.ts';
 import { memberWords, type Names, poolWords } from './names.ts';
 import { purposeOf, recognise, tableName } from './templates.ts';
@@ -57,6 +58,10 @@ function explainFlow(text: string, names: Names): FlowLine {
 function explainMeter(text: string, names: Names): MeterLine {
   const meterId = Number(/^meter=(\d+)/.exec(text)?.[1]);
   const rate = /\brate=(\d+)/.exec(text)?.[1] ?? '';
+  if (meterId === REJECT_METER) {
+    const words = `of what the controller is to refuse, ${rate} packets a second pass`;
+    return { text, meterId, object: 'host', words };
+  }
   const { ofport, networkKey } = readMeter(meterId);
   const network = names.network(networkKey ?? 0)?.name ?? `with key ${networkKey}`;
   const object = ofport === undefined ? `network ${network}` : names.port(ofport);
@@ -80,8 +85,8 @@ function explainGroup(text: string, names: Names): GroupLine {
     return { text, group, object, words: `to each of ${ports.map(names.port).join(', ') || 'no VM'}` };
   }
   const shares = [...slotsOf(group)].map(([key, slots]) => `${slots} × ${memberOf(key, names)}`);
-  const words =
-    shares.length === 0 ? 'no member that can be reached' : `${group.buckets.length} slots: ${shares.join(', ')}`;
+  const none = `no member that can serve: new connections are ${isRefusing(group) ? 'refused' : 'dropped'}`;
+  const words = shares.length === 0 ? none : `${group.buckets.length} slots: ${shares.join(', ')}`;
   return { text, group, object: `load balancer ${of.loadBalancer.name}`, words: `${poolWords(of)}: ${words}` };
 }
 
@@ -132,7 +137,7 @@ interface Selection {
 }
 
 function selection({ kind, name }: ObjectFilter, { facts }: Names): Selection | undefined {
-  if (kind === 'host') return { cookies: [[['host'], [0]]], groups: new Set(), meters: new Set() };
+  if (kind === 'host') return { cookies: [[['host'], [0]]], groups: new Set(), meters: new Set([REJECT_METER]) };
   if (kind === 'vm') {
     const here = facts.vms.filter(({ host }) => host === facts.host.name);
     const ofports = here.filter((vm) => [vm.name, vm.iface_id].includes(name)).map(({ ofport }) => ofport);

@@ -12,9 +12,10 @@ export interface Outcome {
    * - `member`, `client`, `balancer`: delivered to a member of the load balancer; to a VM, as the VIP; to a balancer outside the switch
    * - `switched`: carried as the bridge does, without us
    * - `controller`: to the controller alone
+   * - `refused`: the controller refuses it, as the VIP
    * - `dropped`
    */
-  readonly kind: 'answered' | 'member' | 'client' | 'balancer' | 'switched' | 'controller' | 'dropped';
+  readonly kind: 'answered' | 'member' | 'client' | 'balancer' | 'switched' | 'controller' | 'refused' | 'dropped';
   /** One sentence. */
   readonly text: string;
 }
@@ -30,6 +31,9 @@ export function outcomeOf(passes: readonly FollowedPass[], words: string, names:
     const toController = last.datapathActions.includes('userspace(') || last.datapathActions.includes('controller(');
     if (toController && step !== undefined && tableName(step.table) === 'choose') {
       return { kind: 'controller', text: askedText(last, names) };
+    }
+    if (toController && step !== undefined && tableName(step.table) === 'reject') {
+      return { kind: 'refused', text: 'Refused by the controller, as the VIP: no member can serve it.' };
     }
     if (toController) return { kind: 'controller', text: 'Goes to the controller and nowhere else.' };
     const name = step === undefined ? '' : (tableName(step.table) ?? String(step.table));

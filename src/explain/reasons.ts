@@ -34,7 +34,10 @@ export function reasonsFor({ told, outcome, names, passes, state }: ReasonsInit)
   const { host } = names.facts;
   const strange = told.flatMap(({ steps }) => steps.filter(({ wanted }) => wanted === false));
   const want = wantOf(passes[0]!, names, state);
-  const isAstray = outcome.kind === 'dropped' || (outcome.kind === 'switched' && want.loadBalancer !== undefined);
+  const isAstray =
+    outcome.kind === 'dropped' ||
+    outcome.kind === 'refused' ||
+    (outcome.kind === 'switched' && want.loadBalancer !== undefined);
   return [
     ...strange.map(
       ({ table, name }) =>

@@ -61,7 +61,12 @@ export interface Asking {
 const RENEW_MS = 400;
 /** Registers that the tables from `service` on look at. */
 const KEPT = ['reg0', 'reg1', 'reg2', 'reg3', 'reg4'] as const;
-type Registers = Readonly<Partial<Record<`reg${number}`, number>>>;
+type Registers = Readonly<Partial<Record<`reg${number}`, number | undefined>>>;
+
+interface Onward {
+  readonly registers: Registers;
+  readonly table: 'service' | 'slots';
+}
 
 export function createAsking({ send, now = Date.now, bounds = {} }: AskingInit): Asking {
   const choosers = new Map<number, { readonly algorithm: Choice['algorithm']; readonly chooser: Chooser }>();
@@ -117,7 +122,12 @@ export function createAsking({ send, now = Date.now, bounds = {} }: AskingInit):
     const ends = readEnds(data);
     if (ends === undefined || inPort === undefined) return;
     const member = memberFor(registers.reg7 ?? 0, registers.reg0 ?? 0, ends);
-    if (member !== undefined) void send([packetOut(data, inPort, { ...registers, reg6: member })]);
+    // With nobody to choose, it is the slot table that says what becomes of it.
+    const onward: Onward =
+      member === undefined
+        ? { registers: { ...registers, reg6: undefined }, table: 'slots' }
+        : { registers: { ...registers, reg6: member, reg7: undefined }, table: 'service' };
+    void send([packetOut(data, inPort, onward)]);
     const verdict = valve.passed(inPort);
     if (verdict === 'deny port') void send([put(deniedFlow(inPort))]);
     if (verdict === 'deny all') void send([remove(leaseFlow())]);
@@ -172,13 +182,13 @@ export function createAsking({ send, now = Date.now, bounds = {} }: AskingInit):
   };
 }
 
-/** The packet once more, as it came to table service, with the chosen member. */
-function packetOut(data: Uint8Array, inPort: number, registers: Registers): Body {
-  const set = [...KEPT, 'reg6' as const].flatMap((field): Action[] => {
+/** The packet once more, as it came to table service, with the chosen member; or on its way to the slot table. */
+function packetOut(data: Uint8Array, inPort: number, { registers, table }: Onward): Body {
+  const set = [...KEPT, 'reg6' as const, 'reg7' as const].flatMap((field): Action[] => {
     const value = registers[field];
     return value === undefined ? [] : [{ kind: 'set_field', field, value }];
   });
-  const actions: Action[] = [...set, { kind: 'resubmit_table', inPort: IN_PORT_16, tableId: TABLES.service }];
+  const actions: Action[] = [...set, { kind: 'resubmit_table', inPort: IN_PORT_16, tableId: TABLES[table] }];
   return { kind: 'packet_out', bufferId: NO_BUFFER, match: { in_port: inPort }, actions, data };
 }
 

@@ -15,12 +15,9 @@ export interface Ends {
 
 /** The two ends of a packet of a protocol with ports; undefined for fragments, extension headers, and what is cut short. */
 export function readEnds(frame: Uint8Array): Ends | undefined {
-  if (frame.length < 18) return undefined;
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  const at = view.getUint16(12) === ETH_VLAN ? 18 : 14;
-  const type = view.getUint16(at - 2);
-  const header = type === ETH_IPV4 ? ipv4(frame, at) : type === ETH_IPV6 ? ipv6(frame, at) : undefined;
+  const header = readHeader(frame);
   if (header === undefined || frame.length < header.end + 4) return undefined;
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const { protocol, addresses, size, end } = header;
   return {
     protocol,
@@ -31,24 +28,42 @@ export function readEnds(frame: Uint8Array): Ends | undefined {
   };
 }
 
+/** Of an IP packet. As offsets into its frame. */
 interface Header {
   readonly protocol: number;
+  /** Where it begins. */
+  readonly start: number;
   /** Where the source stands, and the destination after it. */
   readonly addresses: number;
   readonly size: 4 | 16;
   /** Where the header ends. */
   readonly end: number;
+  /** Where the packet ends, as it says itself: behind that there is padding, or what the frame lacks. */
+  readonly packetEnd: number;
 }
+
+/** Undefined for what is no IP packet, later fragments, and headers that are cut short. */
+export function readHeader(frame: Uint8Array): Header | undefined {
+  if (frame.length < 18) return undefined;
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const at = view.getUint16(12) === ETH_VLAN ? 18 : 14;
+  const type = view.getUint16(at - 2);
+  return type === ETH_IPV4 ? ipv4(frame, at) : type === ETH_IPV6 ? ipv6(frame, at) : undefined;
+}
+
+const u16 = (frame: Uint8Array, at: number): number => (frame[at]! << 8) | frame[at + 1]!;
 
 function ipv4(frame: Uint8Array, at: number): Header | undefined {
   const isLaterFragment = ((frame[at + 6]! & 0x1f) | frame[at + 7]!) !== 0;
   if (frame.length < at + 20 || isLaterFragment) return undefined;
-  return { protocol: frame[at + 9]!, addresses: at + 12, size: 4, end: at + (frame[at]! & 15) * 4 };
+  const ends = { end: at + (frame[at]! & 15) * 4, packetEnd: at + u16(frame, at + 2) };
+  return { protocol: frame[at + 9]!, start: at, addresses: at + 12, size: 4, ...ends };
 }
 
 function ipv6(frame: Uint8Array, at: number): Header | undefined {
   if (frame.length < at + 40) return undefined;
-  return { protocol: frame[at + 6]!, addresses: at + 8, size: 16, end: at + 40 };
+  const ends = { end: at + 40, packetEnd: at + 40 + u16(frame, at + 4) };
+  return { protocol: frame[at + 6]!, start: at, addresses: at + 8, size: 16, ...ends };
 }
 
 /** The same connection seen from the other end. */

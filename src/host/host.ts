@@ -25,6 +25,7 @@ import { EMPTY_INVENTORY, type Inventory, readInventory } from './inventory.ts';
 import { OVS_TABLES, type OvsTables } from './ovs-tables.ts';
 import { announcementFrames, type Claim, introductionFrame, lookupFrame, readClaim } from './packets.ts';
 import { type ProbeAnswer, type ProbePacket, probeFrame, type Route, readAnswer } from './probe-packets.ts';
+import { createRefusing, type Refusing } from './refusing.ts';
 import { createSwitchDriver, type SwitchLayers } from './switch-driver.ts';
 
 export interface HostInit {
@@ -95,6 +96,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   readonly #ovsdb: OvsdbClient<OvsTables>;
   readonly #desired: Desired;
   readonly #asking: Asking;
+  readonly #refusing: Refusing;
   readonly #stopping = new AbortController();
   #inventory: Inventory | undefined;
   /** Counts views; 0 = none yet. */
@@ -119,6 +121,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     // A session that ends meanwhile says so by its close event.
     const send: AskingInit['send'] = async (messages) => this.#session?.send(messages).catch(() => {});
     this.#asking = createAsking({ send, ...(bounds && { bounds }) });
+    this.#refusing = createRefusing({ send });
     const connection = { remote, backoffMs: DATABASE_BACKOFF_MS, ...(tls && { tls }) };
     this.#ovsdb = createOvsdbClient({ ...connection, database: 'Open_vSwitch', tables: OVS_TABLES });
     this.#ovsdb.on('change', () => this.#readInventory());
@@ -179,6 +182,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   setView(view: HostView): number {
     const change = this.#desired.update(view);
     this.#asking.setView(view);
+    this.#refusing.setView(view, change.groups);
     this.#revision++;
     const keys = { meters: change.meters.keys(), groups: change.groups.keys(), flows: change.flows.keys() };
     this.#reconciler?.changed(keys, this.#revision);
@@ -414,7 +418,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   }
 
   #packetIn(packet: PacketIn): void {
-    if (this.#asking.take(packet)) return;
+    if (this.#asking.take(packet) || this.#refusing.take(packet)) return;
     const { data, inPort, cookie } = packet;
     const from = readCookie(cookie);
     if (from?.kind === 'probe') {

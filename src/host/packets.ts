@@ -137,7 +137,7 @@ export function macBytes(mac: string): number[] {
   return mac.split(':').map((octet) => Number.parseInt(octet, 16));
 }
 
-function macText(bytes: Uint8Array): string {
+export function macText(bytes: Uint8Array): string {
   return [...bytes].map((octet) => octet.toString(16).padStart(2, '0')).join(':');
 }
 

@@ -1,4 +1,4 @@
-/** What health probes send and what members answer, in Ethernet frames: TCP, UDP and ICMP echo over IPv4 and IPv6. Pure. */
+/** What the controller sends for health probes and refusals, and what members answer, in Ethernet frames: TCP, UDP and ICMP over IPv4 and IPv6. Pure. */
 import { addressBytes, addressFromBytes, familyOf } from '../model/addresses.ts';
 import { type Asker, checksum, ETH_IPV6, ETH_VLAN, ethernet, macBytes } from './packets.ts';
 
@@ -33,6 +33,12 @@ export interface Refused {
   readonly to: number;
 }
 
+/** Nobody listens where the packet was sent that it quotes, from its IP header on. */
+export interface Unreachable {
+  readonly kind: 'unreachable';
+  readonly quoted: Uint8Array;
+}
+
 export type ProbePacket = TcpSegment | Datagram | Echo;
 export type ProbeAnswer = TcpSegment | Datagram | Echo | Refused;
 
@@ -48,8 +54,8 @@ const WINDOW = 512;
 const TTL = 64;
 const NOTHING = new Uint8Array(0);
 
-/** The frame that carries the packet to the member. */
-export function probeFrame(packet: ProbePacket, route: Route): Uint8Array {
+/** The frame that carries the packet to its target. */
+export function probeFrame(packet: ProbePacket | Unreachable, route: Route): Uint8Array {
   const family = familyOf(route.source);
   const [source, target] = [[...addressBytes(route.source)], [...addressBytes(route.target)]];
   const protocol = protocolOf(packet, family);
@@ -68,10 +74,10 @@ export function probeFrame(packet: ProbePacket, route: Route): Uint8Array {
   ]);
 }
 
-const CHECKSUM_AT = { tcp: 16, udp: 6, echo: 2 } as const;
+const CHECKSUM_AT = { tcp: 16, udp: 6, echo: 2, unreachable: 2 } as const;
 
-function protocolOf({ kind }: ProbePacket, family: 4 | 6): number {
-  if (kind === 'echo') return family === 4 ? ICMP : ICMPV6;
+function protocolOf({ kind }: ProbePacket | Unreachable, family: 4 | 6): number {
+  if (kind === 'echo' || kind === 'unreachable') return family === 4 ? ICMP : ICMPV6;
   return kind === 'tcp' ? TCP : UDP;
 }
 
@@ -80,7 +86,7 @@ const u32 = (value: number): number[] => [...u16(value >>> 16), ...u16(value & 0
 const even = (bytes: readonly number[]): readonly number[] => (bytes.length % 2 === 0 ? bytes : [...bytes, 0]);
 
 /** The packet behind its IP header, with a checksum of 0. */
-function bodyOf(packet: ProbePacket, family: 4 | 6): number[] {
+function bodyOf(packet: ProbePacket | Unreachable, family: 4 | 6): number[] {
   switch (packet.kind) {
     case 'tcp': {
       const { from, to, seq, ack, flags, data } = packet;
@@ -106,6 +112,8 @@ function bodyOf(packet: ProbePacket, family: 4 | 6): number[] {
       return [...u16(packet.from), ...u16(packet.to), ...u16(8), 0, 0];
     case 'echo':
       return [family === 4 ? 8 : 128, 0, 0, 0, ...u16(packet.id), 0, 1];
+    case 'unreachable':
+      return [...(family === 4 ? [3, 3] : [1, 4]), 0, 0, 0, 0, 0, 0, ...packet.quoted];
     default:
       return packet satisfies never;
   }

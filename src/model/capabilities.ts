@@ -40,6 +40,7 @@ export type Attribute =
   | 'monitor_address'
   | 'monitor_port'
   | 'slow_start'
+  | 'when_empty'
   | 'flavor';
 
 /** All placements outside the switch run the same HAProxy. */
@@ -77,7 +78,7 @@ export const CAPABILITIES: Readonly<Record<Placement, Capabilities>> = {
     healthmonitor: ['TCP', 'HTTP', 'PING', 'UDP-CONNECT'],
     return_path: ['balancer', 'direct'],
     until_ready: ['hold'],
-    attributes: ['allowed_cidrs', 'backup', 'monitor_address', 'monitor_port'],
+    attributes: ['allowed_cidrs', 'backup', 'monitor_address', 'monitor_port', 'when_empty'],
     maxMembers: 256,
     description: "Balancers are flows of the host's Open vSwitch",
   },

@@ -38,6 +38,7 @@ export const POOL_DEFAULTS = {
   localityFactor: 10,
   sessionPersistence: undefined,
   slowStartSeconds: 0,
+  whenEmpty: 'reject',
   adminStateUp: true,
   tags: [],
 } as const satisfies Partial<Pool>;

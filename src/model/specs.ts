@@ -14,6 +14,7 @@ import type {
   Timeouts,
   UntilReady,
   VirtualMachineKind,
+  WhenEmpty,
 } from './types.ts';
 
 /** What a caller gives to create a network; `put` also updates. */
@@ -83,6 +84,7 @@ export interface PoolSpec {
   readonly localityFactor?: number | undefined;
   readonly sessionPersistence?: SessionPersistenceSpec | undefined;
   readonly slowStartSeconds?: number | undefined;
+  readonly whenEmpty?: WhenEmpty | undefined;
   readonly healthMonitor?: HealthMonitorSpec | undefined;
   readonly adminStateUp?: boolean | undefined;
   readonly members?: readonly MemberSpec[] | undefined;

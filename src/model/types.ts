@@ -47,6 +47,13 @@ export type UntilReady = (typeof UNTIL_READY)[number];
 export const MONITOR_TYPES = ['TCP', 'HTTP', 'HTTPS', 'TLS-HELLO', 'PING', 'UDP-CONNECT'] as const;
 export type MonitorType = (typeof MONITOR_TYPES)[number];
 
+export const WHEN_EMPTY = ['reject', 'drop'] as const;
+/**
+ * What new connections get while a pool has no member that can serve: a TCP reset or an ICMP error (port unreachable), or
+ * nothing.
+ */
+export type WhenEmpty = (typeof WHEN_EMPTY)[number];
+
 export const PERSISTENCE_TYPES = ['SOURCE_IP', 'HTTP_COOKIE', 'APP_COOKIE'] as const;
 export type PersistenceType = (typeof PERSISTENCE_TYPES)[number];
 
@@ -171,6 +178,7 @@ export interface Pool {
   readonly sessionPersistence: SessionPersistence | undefined;
   /** How long a member that comes back gets its share little by little, in seconds; 0 = at once. */
   readonly slowStartSeconds: number;
+  readonly whenEmpty: WhenEmpty;
   readonly healthMonitor: HealthMonitor | undefined;
   readonly adminStateUp: boolean;
   readonly members: readonly Member[];

@@ -4,7 +4,7 @@ import { sandboxAddresses } from '../model/sandbox.ts';
 import { transportOf } from '../model/transport.ts';
 import type { LoadBalancer, Member, Pool } from '../model/types.ts';
 import { balancerMac, sandboxMac, vipMac } from '../model/vip-mac.ts';
-import { GROUP_TYPE } from '../openflow/index.ts';
+import { GROUP_TYPE, IN_PORT_16 } from '../openflow/index.ts';
 import { type Contribution, contribution, type Service, type Unit, unitOf } from './contribution.ts';
 import { countedUnits } from './counted.ts';
 import { clientsGroup, poolGroup, zonesOf } from './ids.ts';
@@ -72,10 +72,20 @@ export function balancerContribution(balancer: BalancerView, surroundings: Surro
     for (const family of new Set(loadBalancer.vips.map(familyOf))) {
       if (way !== 'direct') units.push(...memberUnits(pool, family, common));
       if (way === 'ask') units.push([`slots${family}`, groupVariable(pool, family)]);
-      groups.push({ ...selectGroup(pool, { family, way }, surroundings), ...selectionOf(pool, { family, way }) });
+      groups.push({
+        ...selectGroup(pool, { family, way, mac: vipMac(id) }, surroundings),
+        ...selectionOf(pool, { family, way }),
+      });
     }
   }
   return contribution('load_balancer', key, units, groups);
+}
+
+/** Whether new connections to one of its pools are refused. */
+export function refusesSome(balancer: BalancerView, surroundings: MemberSurroundings): boolean {
+  const families = new Set(balancer.loadBalancer.vips.map(familyOf));
+  const isEmpty = (pool: Pool) => [...families].some((family) => usable(pool, family, surroundings).length === 0);
+  return [...choosing(balancer).keys()].some((pool) => pool.whenEmpty === 'reject' && isEmpty(pool));
 }
 
 /** The pools out of which the switch chooses, and for which way. */
@@ -180,7 +190,7 @@ function distinctServices(listeners: readonly LiveListener[], family: Family): I
 /** One bucket per slot; each only names the slot's member, tables count and commit do the rest. */
 function selectGroup(
   pool: Pool,
-  { family, way }: { readonly family: Family; readonly way: Way },
+  { family, way, mac }: { readonly family: Family; readonly way: Way; readonly mac: string },
   surroundings: Surroundings,
 ): Omit<Group, `selection${string}`> {
   const next = way === 'direct' ? TABLES.commit : TABLES.count;
@@ -189,18 +199,35 @@ function selectGroup(
   const shares = serving.map((member) => shareOf(pool, member, surroundings));
   // What absent members have is lent out; where only members on the host count, others have nothing to lend.
   const slots = slotTable(shares, pool.locality === 'only' ? [] : fullTable(pool, family, surroundings.slotTables));
-  return {
-    type: GROUP_TYPE.select,
-    groupId: poolGroup(pool.key, family),
-    buckets: slots.map((member, bucketId) => ({ bucketId, actions: actions.get(member)!, weight: 1 })),
-  };
+  const groupId = poolGroup(pool.key, family);
+  const buckets = slots.map((member, bucketId) => ({ bucketId, actions: actions.get(member)!, weight: 1 }));
+  const refusal =
+    pool.whenEmpty === 'reject' ? [{ bucketId: 0, actions: refusalActions(groupId, mac), weight: 1 }] : [];
+  return { type: GROUP_TYPE.select, groupId, buckets: slots.length > 0 ? buckets : refusal };
 }
 
-function actionsOf(member: number, tableId: number): Group['buckets'][number]['actions'] {
+type BucketActions = Group['buckets'][number]['actions'];
+
+function actionsOf(member: number, tableId: number): BucketActions {
   return [
     { kind: 'set_field', field: 'reg6', value: member },
-    { kind: 'resubmit_table', inPort: 0xfff8, tableId },
+    { kind: 'resubmit_table', inPort: IN_PORT_16, tableId },
   ];
+}
+
+/** Nobody can serve: the controller refuses what begins, with the VIP MAC, whatever the client has sent it to. */
+function refusalActions(group: number, mac: string): BucketActions {
+  return [
+    { kind: 'set_field', field: 'eth_dst', value: Number.parseInt(mac.replaceAll(':', ''), 16) },
+    { kind: 'set_field', field: 'reg7', value: group },
+    { kind: 'resubmit_table', inPort: IN_PORT_16, tableId: TABLES.reject },
+  ];
+}
+
+/** Whether it is a pool's group out of which nobody can be chosen, and new connections are refused. */
+export function isRefusing({ buckets }: Pick<Group, 'buckets'>): boolean {
+  const last = buckets[0]?.actions.at(-1);
+  return last?.kind === 'resubmit_table' && last.tableId === TABLES.reject;
 }
 
 /** Members on the host count for more where the pool prefers them. */

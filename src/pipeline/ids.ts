@@ -80,6 +80,9 @@ export function networkMeter(networkKey: number): number {
   return METER_PREFIX + networkKey * 2 + 1;
 }
 
+/** The meter of what the controller refuses on a host: no port has number 0. */
+export const REJECT_METER = METER_PREFIX;
+
 /** What one of our meters is of. */
 export function readMeter(meterId: number): { readonly ofport?: number; readonly networkKey?: number } {
   const of = (meterId - METER_PREFIX) >>> 1;

@@ -2,13 +2,30 @@
 import { familyOf } from '../model/addresses.ts';
 import type { Network } from '../model/types.ts';
 import { balancerMac, probeMac } from '../model/vip-mac.ts';
-import { type Contribution, contribution, floodGroup, type Service, type Unit, unitOf } from './contribution.ts';
-import { clientsGroup, zonesOf } from './ids.ts';
+import {
+  type Contribution,
+  contribution,
+  floodGroup,
+  rateMeter,
+  type Service,
+  type Unit,
+  unitOf,
+} from './contribution.ts';
+import { clientsGroup, REJECT_METER, zonesOf } from './ids.ts';
 import type { PortView, UplinkView } from './view.ts';
 
 /** What a host needs as soon as it has one balancer. */
 export function hostContribution(hostId: string): Contribution {
   return contribution('host', 0, [['host', { probe_mac: probeMac(hostId) }]]);
+}
+
+/** Connections that the controller refuses on a host in a second; the others are dropped. */
+const REFUSED_PER_SECOND = 1000;
+
+/** What a host needs that has a pool whose new connections are refused. */
+export function rejectContribution(): Contribution {
+  const units: Unit[] = [['reject', { meter: REJECT_METER }]];
+  return contribution('host', 0, units, [], [rateMeter(REJECT_METER, REFUSED_PER_SECOND)]);
 }
 
 export function portContribution({ ofport, mac, network, ownerKey }: PortView): Contribution {

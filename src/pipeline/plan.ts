@@ -3,7 +3,7 @@ import { familyOf } from '../model/addresses.ts';
 import { isMonitored } from '../model/health.ts';
 import { transportOf } from '../model/transport.ts';
 import type { LoadBalancer, Member, Network } from '../model/types.ts';
-import { balancerContribution, type MemberSurroundings } from './balancer.ts';
+import { balancerContribution, type MemberSurroundings, refusesSome } from './balancer.ts';
 import type { Contribution, Service } from './contribution.ts';
 import {
   directMemberContribution,
@@ -17,6 +17,7 @@ import {
   neighbourContribution,
   networkContribution,
   portContribution,
+  rejectContribution,
   serviceContribution,
   strayContribution,
   uplinkContribution,
@@ -131,6 +132,8 @@ function* planNetwork(
   };
 }
 
+const REJECT: Planned = { id: 'reject', dependencies: [], compute: rejectContribution };
+
 interface Neighbourhood {
   /** Whether the load balancer's network has sandboxes on the host. */
   readonly sandboxes: boolean;
@@ -162,6 +165,7 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isLoc
       const compute = () => balancerContribution(balancer, { hostId: view.hostId, addresses, ...surroundings });
       const shared = loadBalancer.placement === 'switch' ? { sharedBy: loadBalancer } : {};
       const objects = new Map<string, Planned>([[id, { id, dependencies: [...own, reachable], compute, ...shared }]]);
+      if (refusesSome(balancer, surroundings)) objects.set('reject', REJECT);
       for (const listener of liveListeners(loadBalancer)) {
         const way = wayOf(balancer, listener);
         const tracked = isTracked(way);

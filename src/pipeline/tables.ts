@@ -29,6 +29,7 @@ export const TABLES = {
   count: 122,
   known: 123,
   returned: 124,
+  reject: 125,
 } as const;
 
 export type TableName = keyof typeof TABLES;

@@ -20,6 +20,7 @@ import type {
   SessionPersistence,
   Timeouts,
   UntilReady,
+  WhenEmpty,
 } from '../model/types.ts';
 import type { Row } from '../ovsdb/index.ts';
 import { ipv4First } from './build-objects.ts';
@@ -121,6 +122,7 @@ function buildPool(rows: Rows, id: string, previous: Pool | undefined): Pool | u
     localityFactor: row.locality_factor ?? POOL_DEFAULTS.localityFactor,
     sessionPersistence: sessionPersistence(row, previous?.sessionPersistence),
     slowStartSeconds: row.slow_start,
+    whenEmpty: (row.when_empty as WhenEmpty | undefined) ?? POOL_DEFAULTS.whenEmpty,
     healthMonitor:
       row.health_monitor === undefined
         ? undefined

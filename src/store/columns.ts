@@ -55,6 +55,7 @@ export function poolColumns(attributes: PoolAttributes) {
     session_persistence: attributes.sessionPersistence?.type,
     cookie_name: attributes.sessionPersistence?.cookieName,
     slow_start: attributes.slowStartSeconds,
+    when_empty: attributes.whenEmpty,
     admin_state_up: attributes.adminStateUp,
   };
 }

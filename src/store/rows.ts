@@ -98,6 +98,7 @@ export const PoolTable = table('Pool', {
   session_persistence: optional(string),
   cookie_name: optional(string),
   slow_start: integer,
+  when_empty: optional(string),
   health_monitor: optional(uuid),
   members: setOf(uuid),
   created_at: string,

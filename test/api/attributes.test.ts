@@ -196,6 +196,8 @@ describe('API: attributes that balancers outside the switch serve', () => {
         [{ locality: 'near' }, 400, /one of: none, prefer, only/],
         [{ locality_factor: 0 }, 400, /greater or equal to 1/],
         [{ slow_start: -1 }, 400, /greater or equal to 0/],
+        [{ when_empty: 'wait' }, 400, /one of: reject, drop/],
+        [{ when_empty: 'drop' }, 501, /when_empty \(switch does\)/],
         [{ healthmonitor: { type: 'SCTP', delay: 1, timeout: 1, max_retries: 1 } }, 501, /healthmonitor SCTP/],
         [{ healthmonitor: { type: 'TCP', delay: 1, timeout: 1 } }, 400, /healthmonitor\.max_retries\. Value: 'None'/],
       ];

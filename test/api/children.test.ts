@@ -211,6 +211,7 @@ describe('API: listeners, pools and members', () => {
         },
         ...{ tls_container_ref: null, ca_tls_container_ref: null, crl_container_ref: null, tls_ciphers: null },
         ...{ tls_versions: null, alpn_protocols: null, locality: 'none', locality_factor: 10, slow_start: 0 },
+        ...{ when_empty: 'reject' },
       });
       const changed = await api.send('PUT', `${POOLS}/${id}`, { pool: { lb_algorithm: 'SOURCE_IP_PORT', name: 'p' } });
       expect(changed.body.pool).to.include({ lb_algorithm: 'SOURCE_IP_PORT', name: 'p' });

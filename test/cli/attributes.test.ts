@@ -107,6 +107,11 @@ describe('CLI: what balancers outside the switch serve', () => {
     expect(changed).to.include({ locality: 'none', slow_start: 30 });
     expect((await json('pool set p --no-session-persistence')).session_persistence).to.equal(null);
     expect(await fails('pool set p --session-persistence luck', 2)).to.match(/'luck' is not KEY=VALUE/);
+    await ok('lb create --name flows --network blue');
+    expect(await json('pool create --lb flows --name q --algorithm SOURCE_IP --when-empty drop')).to.include({
+      when_empty: 'drop',
+    });
+    expect(await json('pool set q --when-empty reject')).to.include({ when_empty: 'reject' });
   });
 
   it('sets, changes and unsets every attribute of a member', async () => {

@@ -74,6 +74,7 @@ export async function createSite(init: SiteInit): Promise<Site> {
   const names = createNames(facts, { ...ports, plugs: plugsIn(text) });
   const wanted = explainFlows(text, names);
   const file = join(ovs.rundir, 'bundle');
+  for (const { text } of wanted.meters) await ovs.ofctl('add-meter', text);
   await writeFile(file, `${asBundle(wanted)}flow add table=0,priority=0 actions=NORMAL\n`);
   await ovs.ofctl('bundle', file);
   return {

@@ -230,6 +230,8 @@ describe('rules of pools outside the switch', () => {
     ['locality factor 0', 'invalid', "locality_factor. Value: '0'", { localityFactor: 0 }],
     ['locality factor 257', 'invalid', "locality_factor. Value: '257'", { localityFactor: 257 }],
     ['a slow start beyond', 'invalid', 'Value should be lower or equal to 3600', { slowStartSeconds: 3601 }],
+    ['an unknown answer', 'invalid', 'one of: reject, drop', { whenEmpty: 'wait' as 'drop' }],
+    ['to drop what HAProxy closes', 'unsupported', 'when_empty (switch does)', { whenEmpty: 'drop' }],
     ['an unknown protocol', 'invalid', 'protocol', { protocol: 'DCCP' as 'TCP' }],
     ['a protocol of the switch', 'unsupported', 'protocol UDP (switch does)', { protocol: 'UDP' }],
   ];

@@ -99,6 +99,7 @@ const everything = hostView({
   balancers: [
     balancerView(monitored(balancing('in', members(), { vips }))),
     balancerView(direct),
+    balancerView(balancing('empty', [], { vips: ['10.0.0.115', 'fd00::115'] })),
     ...[...datagrams, ...askedDatagrams].map((one) => balancerView(one)),
     balancerView(asking('turns', 111, 'ROUND_ROBIN')),
     balancerView(asking('least', 112, 'LEAST_CONNECTIONS')),

@@ -65,6 +65,7 @@ function variants(
     withPool({ algorithm: 'LEAST_CONNECTIONS' }, [http, https]),
     withPool({ algorithm: 'ROUND_ROBIN' }, [http, { ...https, allowedCidrs: ['10.0.0.0/25', 'fd00::/72'] }]),
     withPool({ members: members.map((one, i) => ({ ...one, backup: i > 1, monitorAddress: '10.0.0.29' })) }),
+    withPool({ members: members.slice(0, 2), ...(base.placement === 'switch' && { whenEmpty: 'drop' }) }),
     withPool({ healthMonitor: healthMonitor(MONITORS[name.length % MONITORS.length]!) }, [http, https]),
     {
       ...base,
@@ -104,7 +105,7 @@ const uplink: fc.Arbitrary<Omit<UplinkView, 'ofport'> | undefined> = fc.option(
 );
 const balancer = fc.option(
   fc.record({
-    variant: fc.nat(15),
+    variant: fc.nat(16),
     /** Whether a load balancer with direct return has clients here, too. */
     here: fc.boolean(),
     ownerKey,

@@ -91,6 +91,13 @@ describe('UDP in placement switch', function () {
       }
     });
 
+    it(`tells a client of ${address} that nobody can serve it`, async () => {
+      await world.apply(balancing('empty', [], { vips: ['10.0.0.105', 'fd00::105'], port: 53, ...UDP }));
+      const ask = { address: address.replace(/100$/, '105'), port: 53, timeoutMs: 500 };
+      const isRefused = async () => (await world.vm('c1').run('datagrams', ask)).join() === 'error ECONNREFUSED';
+      await until(isRefused, { what: 'an ICMP error' });
+    });
+
     it(`answers directly from ${DIRECT[index]}`, async () => {
       const ports = Array.from({ length: 40 }, (_, i) => 22_000 + 16 * i);
       for (const client of ['c1', 'c2']) {

@@ -36,6 +36,7 @@ const LOAD_BALANCERS = [
   balancing('red-web', members4, {
     ...{ vips: ['10.0.0.100'], network: 'red', listener: { allowed_cidrs: ['10.0.0.0/28'] } },
   }),
+  balancing('empty', [], { vips: ['10.0.0.119'] }),
   watched(),
 ];
 

@@ -261,6 +261,27 @@ describe('placement switch through changes', function () {
       await serving(['s1', 's2', 's3']);
     });
 
+    it('refuses new connections while nobody can serve, or drops them, and leaves alone what is open', async () => {
+      const client = world.vm('c1');
+      const firsts = await Promise.all(VIPS.map((address) => client.run('open', { address, count: 8 })));
+      const ask = () => Promise.all(firsts.map((first) => client.run('ask', { first, count: 8 })));
+      const before = await ask();
+      const resting = (when_empty: 'reject' | 'drop') =>
+        world.apply(balancing('web', membersAt([21, 22, 23], { weight: 0 }), { pool: { when_empty } }));
+      await resting('reject');
+      const isRefused = async () => (await answering(80, 1)).every((said) => said.startsWith('error ECONNREFUSED'));
+      await until(isRefused, { what: 'new connections are refused' });
+      expect(await ask()).to.deep.equal(before);
+      const told = await world.cli('trace', 'h1', '--from', 'c1', '--to', `${VIP4}:80`);
+      expect(told.stdout).to.contain('Refused by the controller').and.to.contain('has weight 0');
+      await resting('drop');
+      await until(async () => (await answering(80, 1)).join() === SILENCE.join(), { what: 'they are dropped' });
+      expect(await ask()).to.deep.equal(before);
+      await client.run('close');
+      await world.apply(balancing('web', membersAt([21, 22, 23])));
+      await serving(['s1', 's2', 's3']);
+    });
+
     it('gives backup members connections only while there is nobody else', async () => {
       const members = (weight: number) => [...membersAt([21], { weight }), ...membersAt([22, 23], { backup: true })];
       await world.apply(balancing('web', members(1)));

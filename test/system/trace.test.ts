@@ -113,7 +113,7 @@ describe('hostlb trace', function () {
     expect(back.outcome.text).to.include('VM c1').and.include(DIRECT4);
   });
 
-  it('drops, with their reasons', async () => {
+  it('drops and refusals, with their reasons', async () => {
     const port = await fromC1(`--to ${VIP4}:81`);
     expect(port.outcome.kind).to.equal('dropped');
     expect(port.reasons.join()).to.match(/no listener on tcp 81/);
@@ -121,7 +121,7 @@ describe('hostlb trace', function () {
     expect(owner.outcome.kind).to.equal('dropped');
     expect(owner.reasons.join()).to.match(/others.*mine/);
     const lost = await fromC1(`--to ${LOST4}:80`);
-    expect(lost.outcome.kind).to.equal('dropped');
+    expect(lost.outcome.kind).to.equal('refused');
     expect(lost.reasons.join()).to.match(/10\.0\.0\.99.* no known MAC/);
   });
 

@@ -90,6 +90,7 @@ function makeJson(
     locality: pool.locality,
     locality_factor: pool.localityFactor,
     slow_start: pool.slowStartSeconds,
+    when_empty: pool.whenEmpty,
     ...(pool.healthMonitor === undefined ? {} : { healthmonitor_id: pool.healthMonitor.id }),
     loadbalancers: [{ id: loadBalancer.id }],
     listeners: listeners.map(({ id }) => ({ id })),
@@ -136,7 +137,7 @@ function list(call: Call): Answer {
 const FILTERS = [
   ...['id', 'name', 'description', 'protocol', 'lb_algorithm', 'admin_state_up', 'project_id', 'tenant_id'],
   ...['provisioning_status', 'operating_status', 'created_at', 'updated_at', 'tls_enabled', 'healthmonitor_id'],
-  ...['locality', 'locality_factor', 'slow_start'],
+  ...['locality', 'locality_factor', 'slow_start', 'when_empty'],
 ];
 
 async function create(call: Call): Promise<Answer> {

@@ -71,7 +71,7 @@ const LISTENER = {
 };
 const POOL = {
   ...{ name: '', description: '', protocol: undefined, lb_algorithm: undefined, admin_state_up: true },
-  ...{ locality: 'none', locality_factor: 10, slow_start: 0 },
+  ...{ locality: 'none', locality_factor: 10, slow_start: 0, when_empty: 'reject' },
 };
 const MEMBER = {
   ...{ name: '', address: undefined, protocol_port: undefined, weight: 1, backup: false, admin_state_up: true },

@@ -5,7 +5,7 @@ import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { PoolPatch, PoolSpec, SessionPersistenceSpec } from '../specs.ts';
 import type { Pool, SessionPersistence } from '../types.ts';
-import { ALGORITHMS, LOCALITIES, PERSISTENCE_TYPES, POOL_PROTOCOLS } from '../types.ts';
+import { ALGORITHMS, LOCALITIES, PERSISTENCE_TYPES, POOL_PROTOCOLS, WHEN_EMPTY } from '../types.ts';
 import { flag, given, integer, invalidField, oneOf, tags, text } from './fields.ts';
 import { draftHealthMonitor } from './healthmonitors.ts';
 import { draftMembers } from './members.ts';
@@ -49,6 +49,7 @@ function merged({ placement, returnPath }: PoolContext, base: PoolAttributes, pa
     slowStartSeconds: given(patch.slowStartSeconds, base.slowStartSeconds, (value) =>
       integer('slow_start', value, { min: 0, max: LIMITS.maxSlowStartSeconds }),
     ),
+    whenEmpty: given(patch.whenEmpty, base.whenEmpty, (value) => oneOf('when_empty', value, WHEN_EMPTY)),
     adminStateUp: given(patch.adminStateUp, base.adminStateUp, (value) => flag('admin_state_up', value, true)),
     tags: given(patch.tags, base.tags, tags),
   };
@@ -59,6 +60,7 @@ function merged({ placement, returnPath }: PoolContext, base: PoolAttributes, pa
     requireOption(placement, 'session_persistence', next.sessionPersistence.type);
   }
   if (next.slowStartSeconds > 0) requireOption(placement, 'attributes', 'slow_start');
+  if (next.whenEmpty === 'drop') requireOption(placement, 'attributes', 'when_empty');
   return next;
 }
 
