@@ -83,11 +83,10 @@ export function listenerAttributes(given: Given<typeof listenerShape>) {
   } satisfies Partial<ListenerSpec>;
 }
 
-const datagramsOnly = z.null('Value should be None: only UDP and SCTP pools have one').optional();
 const persistenceShape = {
   cookie_name: text.nullish(),
-  persistence_timeout: datagramsOnly,
-  persistence_granularity: datagramsOnly,
+  persistence_timeout: integer(1, LIMITS.maxPersistenceSeconds).nullish(),
+  persistence_granularity: text.nullish(),
 };
 /** As a new pool has it. */
 export const persistence = object({ type: choice(PERSISTENCE_TYPES), ...persistenceShape });
@@ -114,7 +113,8 @@ export function poolAttributes(given: Given<typeof poolShape>) {
 }
 
 export function persistenceSpec(given: z.output<typeof persistence>): SessionPersistenceSpec {
-  return { type: given.type, cookieName: given.cookie_name };
+  const { type, cookie_name: cookieName, persistence_timeout: timeoutSeconds } = given;
+  return { type, cookieName, timeoutSeconds, granularity: given.persistence_granularity };
 }
 
 export const memberShape = {

@@ -79,8 +79,9 @@ export interface ListenerJson extends Common {
 export interface SessionPersistenceJson {
   readonly type: PersistenceType;
   readonly cookie_name: string | null;
-  readonly persistence_timeout: null;
-  readonly persistence_granularity: null;
+  /** Seconds. */
+  readonly persistence_timeout: number | null;
+  readonly persistence_granularity: string | null;
 }
 
 export interface PoolJson extends Common {

@@ -1,7 +1,8 @@
 /** A trace in words: table after table, where the packet ends, and why. */
-import { flowKey, parseMatch, printFlow, TextError } from '../openflow/index.ts';
-import { deniedFlow, leaseFlow } from '../pipeline/asking.ts';
-import { isLease, readCookie } from '../pipeline/ids.ts';
+import { type Flow, flowKey, parseMatch, printFlow, TextError } from '../openflow/index.ts';
+import { deniedFlows, leaseFlows } from '../pipeline/asking.ts';
+import { isLease, isSession, readCookie } from '../pipeline/ids.ts';
+import { readSession, sessionFlow } from '../pipeline/sessions.ts';
 import { type ExplainedFlows, type FlowLine, wordsOf } from './flows.ts';
 import type { FollowedPass } from './follow.ts';
 import { memberWords, type Names } from './names.ts';
@@ -83,7 +84,7 @@ interface Around {
 function toldStep(step: TraceStep, later: readonly TraceStep[], { byKey, names, pass }: Around): ToldStep {
   const { table, match, cookie } = step;
   const isOurs = readCookie(cookie) !== undefined;
-  const line = byKey.get(keyOf(step)) ?? leaseLine(step, names);
+  const line = byKey.get(keyOf(step)) ?? passingLine(step, names);
   const words = line !== undefined ? line.words || line.text : strangeWords(step, isOurs);
   return {
     table,
@@ -97,12 +98,21 @@ function toldStep(step: TraceStep, later: readonly TraceStep[], { byKey, names, 
   };
 }
 
-/** A flow that the controller puts beside what is desired. */
-function leaseLine({ cookie, match }: TraceStep, names: Names): Pick<FlowLine, 'words' | 'text'> | undefined {
-  if (!isLease(cookie)) return undefined;
+/** A flow that the controller puts beside what is desired: a lease or a session. */
+function passingLine(step: TraceStep, names: Names): Pick<FlowLine, 'words' | 'text'> | undefined {
+  const flow = isLease(step.cookie) ? leaseAt(step) : isSession(step.cookie) ? sessionAt(step) : undefined;
+  return flow && { words: wordsOf(flow, names), text: printFlow(flow) };
+}
+
+function leaseAt({ table, match }: TraceStep): Flow | undefined {
   const port = /in_port=(\d+)/.exec(match ?? '')?.[1];
-  const flow = port === undefined ? leaseFlow() : deniedFlow(Number(port));
-  return { words: wordsOf(flow, names), text: printFlow(flow) };
+  const flows = port === undefined ? leaseFlows() : deniedFlows(Number(port));
+  return flows.find(({ tableId }) => tableId === table);
+}
+
+function sessionAt({ cookie, match = '' }: TraceStep): Flow | undefined {
+  const session = readSession({ cookie, match: parseMatch(match) });
+  return session && sessionFlow(session, 0);
 }
 
 /** What tells the flow that matched from others; empty when it cannot be read. */

@@ -26,7 +26,7 @@ import { OVS_TABLES, type OvsTables } from './ovs-tables.ts';
 import { announcementFrames, type Claim, introductionFrame, lookupFrame, readClaim } from './packets.ts';
 import { type ProbeAnswer, type ProbePacket, probeFrame, type Route, readAnswer } from './probe-packets.ts';
 import { createRefusing, type Refusing } from './refusing.ts';
-import { createSwitchDriver, type SwitchLayers } from './switch-driver.ts';
+import { createSwitchDriver, readSessionFlows, type SwitchLayers } from './switch-driver.ts';
 
 export interface HostInit {
   readonly name: string;
@@ -120,7 +120,8 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     this.#desired = createDesired(shared && { shared });
     // A session that ends meanwhile says so by its close event.
     const send: AskingInit['send'] = async (messages) => this.#session?.send(messages).catch(() => {});
-    this.#asking = createAsking({ send, ...(bounds && { bounds }) });
+    const readSessions = async () => (this.#session === undefined ? [] : readSessionFlows(this.#session));
+    this.#asking = createAsking({ send, readSessions, ...(bounds && { bounds }) });
     this.#refusing = createRefusing({ send });
     const connection = { remote, backoffMs: DATABASE_BACKOFF_MS, ...(tls && { tls }) };
     this.#ovsdb = createOvsdbClient({ ...connection, database: 'Open_vSwitch', tables: OVS_TABLES });
@@ -153,6 +154,11 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   /** How many connections are counted, for algorithms that do. */
   get counted(): number {
     return this.#asking.counted;
+  }
+
+  /** How many clients stay with their members. */
+  get sessions(): number {
+    return this.#asking.sessions;
   }
 
   /** As the switch says it; empty before the first session. */
@@ -342,11 +348,12 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     session.on('close', (reason) => ended.abort(reason));
     signal.addEventListener('abort', close);
     session.on('packetIn', (packet) => this.#packetIn(packet));
+    session.on('flowRemoved', (flow) => this.#asking.ranOut(flow));
     session.on('error', ({ message }) =>
       this.#init.logger.warn({ host: this.#init.name, reason: message }, 'the switch reports an error'),
     );
     try {
-      await enableAsync(session);
+      await enableAsync(session, { flowRemoved: ['idle_timeout'] });
       this.#ovsVersion = (await describeSwitch(session)).software;
       while (this.#revision === 0 && !ended.signal.aborted && !signal.aborted) await this.#pause(1000);
       this.#session = session;

@@ -14,7 +14,7 @@ import {
   SendError,
   type Session,
 } from '../openflow/index.ts';
-import { COOKIE, isLease, isOurGroup, isOurMeter } from '../pipeline/ids.ts';
+import { COOKIE, isLease, isOurGroup, isOurMeter, isSession, sessionCookie } from '../pipeline/ids.ts';
 import { flowItem, type Group, groupItem, type Meter, meterItem } from '../pipeline/items.ts';
 import { type Driver, type Plan, RefusedError } from '../reconcile/reconciler.ts';
 import type { Item } from '../util/item.ts';
@@ -49,8 +49,9 @@ export function createSwitchDriver(
     async read() {
       const [meters, groups, found] = await Promise.all([readMeters(session), readGroups(session), readFlows(session)]);
       counts?.adopt(found);
-      // Leases are nobody's desire: they are renewed or run out.
-      const flows = found.flatMap(([flow]) => (isLease(flow.cookie) ? [] : [flowItem(flow)]));
+      // Leases and sessions are nobody's desire: they run out.
+      const desired = found.filter(([{ cookie }]) => !isLease(cookie) && !isSession(cookie));
+      const flows = desired.map(([flow]) => flowItem(flow));
       knownMeters.clear();
       for (const { value } of meters) knownMeters.add(value.meterId);
       return { meters, groups, flows };
@@ -74,6 +75,12 @@ export function createSwitchDriver(
       await removeMeters(session, plan.meters.remove, knownMeters);
     },
   };
+}
+
+/** The flows by which clients stay with their members. */
+export async function readSessionFlows(session: Session): Promise<readonly Flow[]> {
+  const { cookie, cookieMask } = sessionCookie();
+  return (await readFlows(session, { value: cookie, mask: cookieMask })).map(([flow]) => flow);
 }
 
 async function readGroups(session: Session): Promise<Item<Group>[]> {

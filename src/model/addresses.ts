@@ -102,6 +102,15 @@ export function parseCidr(text: string): Cidr {
   return { text: canonical, family, prefixLength, first, last: first | hostMask };
 }
 
+/** The length of the prefix that a netmask (`255.255.255.0`, `ffff:ffff::`) leaves; undefined for anything else. */
+export function netmaskLength(text: string): number | undefined {
+  if (!isAddress(text)) return undefined;
+  const bits = addressNumber(text)
+    .toString(2)
+    .padStart(familyOf(text) === 4 ? 32 : 128, '0');
+  return /^1+0*$/.test(bits) ? bits.replaceAll('0', '').length : undefined;
+}
+
 /** Parses `FIRST-LAST` or a single address. Throws ModelError('invalid'): mixed families, or FIRST after LAST. */
 export function parseRange(text: string): AddressRange {
   const ends = text.split('-');

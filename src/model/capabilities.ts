@@ -8,6 +8,7 @@ import type {
   MonitorType,
   PersistenceType,
   Placement,
+  Pool,
   PoolProtocol,
   ReturnPath,
   UntilReady,
@@ -41,6 +42,8 @@ export type Attribute =
   | 'monitor_port'
   | 'slow_start'
   | 'when_empty'
+  | 'persistence_timeout'
+  | 'persistence_granularity'
   | 'flavor';
 
 /** All placements outside the switch run the same HAProxy. */
@@ -74,11 +77,19 @@ export const CAPABILITIES: Readonly<Record<Placement, Capabilities>> = {
     poolProtocol: ['TCP', 'UDP', 'SCTP'],
     lb_algorithm: ['SOURCE_IP_PORT', 'SOURCE_IP', 'ROUND_ROBIN', 'LEAST_CONNECTIONS'],
     locality: ['none', 'prefer', 'only'],
-    session_persistence: [],
+    session_persistence: ['SOURCE_IP'],
     healthmonitor: ['TCP', 'HTTP', 'PING', 'UDP-CONNECT'],
     return_path: ['balancer', 'direct'],
     until_ready: ['hold'],
-    attributes: ['allowed_cidrs', 'backup', 'monitor_address', 'monitor_port', 'when_empty'],
+    attributes: [
+      'allowed_cidrs',
+      'backup',
+      'monitor_address',
+      'monitor_port',
+      'when_empty',
+      'persistence_timeout',
+      'persistence_granularity',
+    ],
     maxMembers: 256,
     description: "Balancers are flows of the host's Open vSwitch",
   },
@@ -100,13 +111,19 @@ export function requireOption<O extends Option>(placement: Placement, option: O,
   requireCapability(placement, name, (can) => (can[option] as readonly string[]).includes(value));
 }
 
-/** Where members answer themselves all hosts must choose alike for every packet: no algorithm with a memory can. */
-export function requireReturnPath(placement: Placement, returnPath: ReturnPath, algorithm: Algorithm): void {
-  if (returnPath !== 'direct' || algorithm === 'SOURCE_IP' || algorithm === 'SOURCE_IP_PORT') return;
-  throw new ModelError(
-    'unsupported',
-    `Provider '${placement}' does not support a requested option: lb_algorithm ${algorithm} with return_path direct (with return_path balancer it does)`,
-  );
+/** Where members answer themselves all hosts must choose alike for every packet: nothing with a memory can. */
+export function requireReturnPath(
+  placement: Placement,
+  returnPath: ReturnPath,
+  { algorithm, sessionPersistence }: Pick<Pool, 'algorithm' | 'sessionPersistence'>,
+): void {
+  if (returnPath !== 'direct') return;
+  const refuse = (what: string) => {
+    const message = `${what} with return_path direct (with return_path balancer it does)`;
+    throw new ModelError('unsupported', `Provider '${placement}' does not support a requested option: ${message}`);
+  };
+  if (algorithm !== 'SOURCE_IP' && algorithm !== 'SOURCE_IP_PORT') refuse(`lb_algorithm ${algorithm}`);
+  if (sessionPersistence !== undefined) refuse(`session_persistence ${sessionPersistence.type}`);
 }
 
 /** Throws ModelError('unsupported') when the placement cannot serve a pool of so many members. */

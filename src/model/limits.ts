@@ -21,6 +21,8 @@ export const LIMITS = {
   /** Octavia's highest time-out, in milliseconds. */
   maxTimeoutMs: 2_073_600_000,
   maxSlowStartSeconds: 3600,
+  /** A flow has 16 bits for it. */
+  maxPersistenceSeconds: 65_535,
   maxConnections: 10_000_000,
   maxMonitorSeconds: 86_400,
   maxMonitorRetries: 10,

@@ -107,6 +107,9 @@ export interface MemberSpec {
 export interface SessionPersistenceSpec {
   readonly type: PersistenceType;
   readonly cookieName?: string | null | undefined;
+  readonly timeoutSeconds?: number | null | undefined;
+  /** A netmask. */
+  readonly granularity?: string | null | undefined;
 }
 
 export interface HealthMonitorSpec {

@@ -192,6 +192,10 @@ export interface SessionPersistence {
   readonly type: PersistenceType;
   /** With APP_COOKIE: the application's cookie that names a session. */
   readonly cookieName: string | undefined;
+  /** With SOURCE_IP: how long a client that opens no connection is remembered; undefined = as the placement does. */
+  readonly timeoutSeconds?: number;
+  /** With SOURCE_IP: the netmask, of one family, under which clients of that family count as one; undefined = none. */
+  readonly granularity?: string;
 }
 
 /** How members are found to be well. Times in seconds, as in Octavia. */

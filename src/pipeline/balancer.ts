@@ -11,6 +11,7 @@ import { clientsGroup, poolGroup, zonesOf } from './ids.ts';
 import type { Group } from './items.ts';
 import { fullTable, type RememberedSlots } from './remembered-slots.ts';
 import { type SlotMember, slotTable } from './slots.ts';
+import { clientMask, persistenceOf } from './sessions.ts';
 import { TABLES } from './tables.ts';
 import type { Variables } from './templates.ts';
 import type { BalancerView } from './view.ts';
@@ -20,6 +21,7 @@ import {
   CHOOSING_UNITS,
   countsConnections,
   isChosenHere,
+  isSticky,
   isTracked,
   type LiveListener,
   liveListeners,
@@ -71,7 +73,7 @@ export function balancerContribution(balancer: BalancerView, surroundings: Surro
   for (const [pool, way] of choosing(balancer)) {
     for (const family of new Set(loadBalancer.vips.map(familyOf))) {
       if (way !== 'direct') units.push(...memberUnits(pool, family, common));
-      if (way === 'ask') units.push([`slots${family}`, groupVariable(pool, family)]);
+      for (const unit of POOL_UNITS[way] ?? []) units.push([`${unit}${family}`, groupVariable(pool, family)]);
       groups.push({
         ...selectGroup(pool, { family, way, mac: vipMac(id) }, surroundings),
         ...selectionOf(pool, { family, way }),
@@ -87,6 +89,13 @@ export function refusesSome(balancer: BalancerView, surroundings: MemberSurround
   const isEmpty = (pool: Pool) => [...families].some((family) => usable(pool, family, surroundings).length === 0);
   return [...choosing(balancer).keys()].some((pool) => pool.whenEmpty === 'reject' && isEmpty(pool));
 }
+
+/** Units of pools whose listeners have this way, without their family. */
+const POOL_UNITS: Readonly<Partial<Record<Way, readonly string[]>>> = {
+  ask: ['slots'],
+  stick: ['sessions_hash'],
+  stick_ask: ['sessions_ask', 'slots'],
+};
 
 /** The pools out of which the switch chooses, and for which way. */
 function choosing(balancer: BalancerView): ReadonlyMap<Pool, Way> {
@@ -193,7 +202,7 @@ function selectGroup(
   { family, way, mac }: { readonly family: Family; readonly way: Way; readonly mac: string },
   surroundings: Surroundings,
 ): Omit<Group, `selection${string}`> {
-  const next = way === 'direct' ? TABLES.commit : TABLES.count;
+  const next = way === 'direct' ? TABLES.commit : isSticky(way) ? TABLES.note : TABLES.count;
   const serving = usable(pool, family, surroundings);
   const actions = new Map(serving.map(({ key }) => [key, actionsOf(key, next)]));
   const shares = serving.map((member) => shareOf(pool, member, surroundings));
@@ -239,14 +248,19 @@ export function shareOf(
   return { key, weight: locality === 'prefer' && isLocal(address) ? weight * localityFactor : weight };
 }
 
+/** Members that may keep their clients: also those that get no new ones, be their weight 0, or be they backups. */
+export function keeping(pool: Pool, family: Family, surroundings: MemberSurroundings): readonly Member[] {
+  if (!pool.adminStateUp) return [];
+  const near = membersOf(pool, family).filter((m) => pool.locality !== 'only' || surroundings.isLocal(m.address));
+  return near.filter((m) => m.adminStateUp && canServe(m, surroundings));
+}
+
 /**
  * Members whose MAC is unknown, for they could not be reached, and those that are not well get no slots. Backups get
  * some only where there is nobody else.
  */
 export function usable(pool: Pool, family: Family, surroundings: MemberSurroundings): readonly Member[] {
-  if (!pool.adminStateUp) return [];
-  const near = membersOf(pool, family).filter((m) => pool.locality !== 'only' || surroundings.isLocal(m.address));
-  const able = near.filter((m) => m.adminStateUp && m.weight > 0 && canServe(m, surroundings));
+  const able = keeping(pool, family, surroundings).filter(({ weight }) => weight > 0);
   const first = able.filter(({ backup }) => !backup);
   return first.length > 0 ? first : able;
 }
@@ -266,7 +280,9 @@ function selectionOf(
 ): Pick<Group, 'selectionMethod' | 'selectionParam' | 'selectionFields'> {
   const bySource = algorithm === 'SOURCE_IP' || sessionPersistence?.type === 'SOURCE_IP';
   if (!bySource && way !== 'direct') return { selectionMethod: 'dp_hash', selectionParam: 0n, selectionFields: {} };
-  const source = family === 4 ? { ip_src: 0xffff_ffff } : { ipv6_src: (1n << 128n) - 1n };
+  // Clients that count as one for persistence do so here, too.
+  const mask = clientMask(persistenceOf(sessionPersistence, family), family);
+  const source = family === 4 ? { ip_src: Number(mask) } : { ipv6_src: mask };
   const transport = transportOf(protocol);
   const ports = { [`${transport}_src`]: PORTS_APART, [`${transport}_dst`]: 0xffff };
   const fields = bySource ? source : { ...source, ...ports };

@@ -15,9 +15,9 @@ export interface Chooser {
   ended(member: number): void;
 }
 
-/** A chooser that has chosen nobody yet. Hash algorithms are the switch's: they have none. */
-export function createChooser(algorithm: Algorithm): Chooser {
-  return algorithm === 'LEAST_CONNECTIONS' ? leastConnections() : roundRobin();
+/** A chooser of members that have so many already. Hash algorithms are the switch's: they have none. */
+export function createChooser(algorithm: Algorithm, counts: ReadonlyMap<number, number> = new Map()): Chooser {
+  return algorithm === 'LEAST_CONNECTIONS' ? leastConnections(counts) : roundRobin();
 }
 
 /**
@@ -46,8 +46,8 @@ function roundRobin(): Chooser {
 }
 
 /** Who would have the fewest connections for its weight, with this one; among equals in turn. */
-function leastConnections(): Chooser {
-  const counts = new Map<number, number>();
+function leastConnections(already: ReadonlyMap<number, number>): Chooser {
+  const counts = new Map(already);
   const turns = roundRobin();
   const load = ({ key, weight }: Candidate) => ((counts.get(key) ?? 0) + 1) / weight;
   return {

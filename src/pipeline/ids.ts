@@ -14,6 +14,7 @@ export const COOKIE_KINDS = [
   'service',
   'lease',
   'probe',
+  'session',
 ] as const;
 export type CookieKind = (typeof COOKIE_KINDS)[number];
 
@@ -21,6 +22,9 @@ const MAGIC = 0x686c_0000_0000_0000n;
 
 /** Selects every flow of hostlb: `cookie=0x686c000000000000/0xffff000000000000`. */
 export const COOKIE = { value: MAGIC, mask: 0xffff_0000_0000_0000n } as const;
+
+const KIND_MASK = 0xffff_ff00_0000_0000n;
+const EXACT = 0xffff_ffff_ffff_ffffn;
 
 /** bits 63-48 `hl`, 47-40 kind, 39-32 zero, 31-0 key of the object. */
 export function cookieOf(kind: CookieKind, key: number): bigint {
@@ -39,9 +43,19 @@ export function isLease(cookie: bigint): boolean {
   return readCookie(cookie)?.kind === 'lease';
 }
 
+/** Whether the flow keeps a client with its member; the cookie's key is the member's (table sessions). */
+export function isSession(cookie: bigint): boolean {
+  return readCookie(cookie)?.kind === 'session';
+}
+
+/** Selects all sessions, or those with one member. */
+export function sessionCookie(member?: number): { readonly cookie: bigint; readonly cookieMask: bigint } {
+  return { cookie: cookieOf('session', member ?? 0), cookieMask: member === undefined ? KIND_MASK : EXACT };
+}
+
 /** Selects all leases, for a delete. */
 export function leaseCookie(): { readonly cookie: bigint; readonly cookieMask: bigint } {
-  return { cookie: cookieOf('lease', 0), cookieMask: 0xffff_ffff_ffff_ffffn };
+  return { cookie: cookieOf('lease', 0), cookieMask: EXACT };
 }
 
 /** Group ids: bits 31-28 are 6, bits 27-1 the key of a pool or network, bit 0 the family (0 IPv4, 1 IPv6). */

@@ -30,6 +30,8 @@ export const TABLES = {
   known: 123,
   returned: 124,
   reject: 125,
+  sessions: 126,
+  note: 127,
 } as const;
 
 export type TableName = keyof typeof TABLES;

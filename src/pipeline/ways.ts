@@ -13,10 +13,11 @@ export type LiveListener = Listener & { readonly defaultPool: Pool };
  * Of a listener's connections: `hold`, nobody serves; `switch`, the switch balances them; `sandbox`, the sandbox has them all;
  * `rest`, the sandbox keeps those that it has, new ones wait; `handover`, the sandbox gets new ones, the switch keeps
  * those that it began; `fallback`, the switch gets new ones, each keeps those that it has; `ask`, the
- * controller chooses for each connection, and the switch while there is no controller; `direct`, the switch chooses
+ * controller chooses for each connection, and the switch while there is no controller; `stick`, clients keep their
+ * members, and the switch chooses for others; `stick_ask`, the controller does; `direct`, the switch chooses
  * for every packet and members answer their clients themselves.
  */
-export type Way = 'hold' | 'switch' | 'ask' | 'direct' | 'sandbox' | 'rest' | 'handover' | 'fallback';
+export type Way = 'hold' | 'switch' | 'ask' | 'stick' | 'stick_ask' | 'direct' | 'sandbox' | 'rest' | 'handover' | 'fallback';
 
 /** Outside the switch, for balancers that are plugged in; others are as new. */
 const OUTSIDE = {
@@ -30,6 +31,8 @@ export const WAY_UNITS: Readonly<Record<Way, readonly string[]>> = {
   hold: [],
   switch: ['tracked', 'listener'],
   ask: ['tracked', 'ask'],
+  stick: ['tracked', 'stick'],
+  stick_ask: ['tracked', 'stick'],
   direct: ['direct'],
   sandbox: ['sandbox_service'],
   rest: ['sandbox_rest'],
@@ -41,6 +44,7 @@ export const WAY_UNITS: Readonly<Record<Way, readonly string[]>> = {
 export const CHOOSING_UNITS: ReadonlyMap<string, string> = new Map([
   ['listener', 'listener_others'],
   ['ask', 'listener_others'],
+  ['stick', 'listener_others'],
   ['fallback', 'fallback_others'],
   ['direct', 'direct_others'],
 ]);
@@ -56,7 +60,7 @@ export function admitted({ allowedCidrs }: Listener, family: Family): readonly s
 export const isTracked = (way: Way): boolean => WAY_UNITS[way].includes('tracked');
 /** Whether the switch chooses members for new connections. */
 export const isChosenHere = (way: Way): boolean => CHOSEN_HERE.has(way);
-const CHOSEN_HERE: ReadonlySet<Way> = new Set(['switch', 'ask', 'fallback', 'direct']);
+const CHOSEN_HERE: ReadonlySet<Way> = new Set(['switch', 'ask', 'stick', 'stick_ask', 'fallback', 'direct']);
 /** Whether a member that is its own client needs the switch to stand between it and itself. */
 export const mayHairpin = (way: Way): boolean => isTracked(way) || way === 'direct';
 
@@ -82,19 +86,22 @@ export function wayOf({ loadBalancer, plug, state }: BalancerView, listener: Liv
   const { placement, untilReady } = loadBalancer;
   if (placement === 'switch') {
     if (returnsDirectly(loadBalancer)) return 'direct';
-    return isAsked(listener.defaultPool) ? 'ask' : 'switch';
+    const { algorithm, sessionPersistence } = listener.defaultPool;
+    // No hash knows what it chose before.
+    const isAsked = algorithm === 'ROUND_ROBIN' || algorithm === 'LEAST_CONNECTIONS';
+    if (sessionPersistence !== undefined) return isAsked ? 'stick_ask' : 'stick';
+    return isAsked ? 'ask' : 'switch';
   }
   const until = untilReady === 'switch' && canStandIn(listener) ? 'switch' : 'hold';
   return OUTSIDE[plug === undefined ? 'new' : state][until];
 }
 
-/** Whether its connections are counted: ends matter as beginnings do. */
-export const countsConnections = ({ algorithm }: Pool): boolean => algorithm === 'LEAST_CONNECTIONS';
+/** Whether its connections are counted: ends matter as beginnings do. Of clients that stay, the clients are counted. */
+export const countsConnections = ({ algorithm, sessionPersistence }: Pool): boolean =>
+  algorithm === 'LEAST_CONNECTIONS' && sessionPersistence === undefined;
 
-/** Whether the algorithm needs to know what was chosen before, which no hash does. */
-function isAsked({ algorithm, sessionPersistence }: Pool): boolean {
-  return (algorithm === 'ROUND_ROBIN' || algorithm === 'LEAST_CONNECTIONS') && sessionPersistence === undefined;
-}
+/** Whether clients keep their members. */
+export const isSticky = (way: Way): boolean => way === 'stick' || way === 'stick_ask';
 
 /** Whether the switch can serve it for a while. It chooses in its own way, but lets nobody in whom the listener would not. */
 function canStandIn({ protocol, connectionLimit, defaultPool }: LiveListener): boolean {

@@ -140,7 +140,12 @@ function sessionPersistence(
   previous: SessionPersistence | undefined,
 ): SessionPersistence | undefined {
   if (row.session_persistence === undefined) return undefined;
-  return share(previous, { type: row.session_persistence as PersistenceType, cookieName: row.cookie_name });
+  return share(previous, {
+    type: row.session_persistence as PersistenceType,
+    cookieName: row.cookie_name,
+    ...(row.persistence_timeout !== undefined && { timeoutSeconds: row.persistence_timeout }),
+    ...(row.persistence_granularity !== undefined && { granularity: row.persistence_granularity }),
+  });
 }
 
 function buildHealthMonitor(rows: Rows, id: string, previous: HealthMonitor | undefined): HealthMonitor | undefined {

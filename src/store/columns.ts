@@ -54,6 +54,8 @@ export function poolColumns(attributes: PoolAttributes) {
     locality_factor: attributes.localityFactor,
     session_persistence: attributes.sessionPersistence?.type,
     cookie_name: attributes.sessionPersistence?.cookieName,
+    persistence_timeout: attributes.sessionPersistence?.timeoutSeconds,
+    persistence_granularity: attributes.sessionPersistence?.granularity,
     slow_start: attributes.slowStartSeconds,
     when_empty: attributes.whenEmpty,
     admin_state_up: attributes.adminStateUp,

@@ -97,6 +97,8 @@ export const PoolTable = table('Pool', {
   locality_factor: optional(integer),
   session_persistence: optional(string),
   cookie_name: optional(string),
+  persistence_timeout: optional(integer),
+  persistence_granularity: optional(string),
   slow_start: integer,
   when_empty: optional(string),
   health_monitor: optional(uuid),

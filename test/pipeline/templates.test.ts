@@ -11,9 +11,10 @@ import {
   parseTemplates,
   printFlow,
 } from '../../src/openflow/index.ts';
-import { deniedFlow, leaseFlow } from '../../src/pipeline/asking.ts';
+import { deniedFlows, leaseFlows } from '../../src/pipeline/asking.ts';
 import { createDesired } from '../../src/pipeline/desired.ts';
 import { COOKIE, COOKIE_KINDS, cookieOf, isOurGroup, readCookie } from '../../src/pipeline/ids.ts';
+import { sessionFlow } from '../../src/pipeline/sessions.ts';
 import { OWN_TABLES, TABLES } from '../../src/pipeline/tables.ts';
 import type { BalancerView } from '../../src/pipeline/view.ts';
 import { packaged } from '../../src/util/paths.ts';
@@ -87,6 +88,19 @@ const askedDatagrams = DATAGRAMS.flatMap((protocol, i) => {
   return [one(140 + 2 * i), restricted(one(141 + 2 * i))];
 });
 
+/** Clients stay with their members. */
+function sticking(of: LoadBalancer): LoadBalancer {
+  const pools = of.pools.map((one) => ({ ...one, sessionPersistence: { type: 'SOURCE_IP', cookieName: undefined } as const }));
+  return { ...of, pools, listeners: of.listeners.map((one) => ({ ...one, defaultPool: pools[0] })) };
+}
+const stickingAll = (['TCP', ...DATAGRAMS] as const).flatMap((protocol, i) => {
+  const one = (number: number, algorithm: Pool['algorithm']) => {
+    const of = asking(`${protocol}-${number}`, number, algorithm);
+    return sticking(protocol === 'TCP' ? of : carried(of, protocol));
+  };
+  return [one(150 + 2 * i, 'LEAST_CONNECTIONS'), restricted(one(151 + 2 * i, 'SOURCE_IP_PORT'))];
+});
+
 /** A host on which everything that the pipeline knows happens at once. */
 const everything = hostView({
   ports: [portView(1), portView(2, { ownerKey: 900, network: red })],
@@ -100,7 +114,7 @@ const everything = hostView({
     balancerView(monitored(balancing('in', members(), { vips }))),
     balancerView(direct),
     balancerView(balancing('empty', [], { vips: ['10.0.0.115', 'fd00::115'] })),
-    ...[...datagrams, ...askedDatagrams].map((one) => balancerView(one)),
+    ...[...datagrams, ...askedDatagrams, ...stickingAll].map((one) => balancerView(one)),
     balancerView(asking('turns', 111, 'ROUND_ROBIN')),
     balancerView(asking('least', 112, 'LEAST_CONNECTIONS')),
     balancerView(restricted(asking('some-asking', 113, 'ROUND_ROBIN'))),
@@ -155,7 +169,7 @@ function sample(variable: string, unit: string): string | number {
   if (/mac$/.test(variable)) return macOf(1);
   const isIpv6 = /6(\/\w+)?$/.test(unit);
   if (variable === 'cidr') return isIpv6 ? 'fd00::/64' : '10.0.0.0/24';
-  if (/^(vip|address|source)$/.test(variable)) return isIpv6 ? 'fd00::1' : '10.0.0.1';
+  if (/^(vip|address|source|client)$/.test(variable)) return isIpv6 ? 'fd00::1' : '10.0.0.1';
   return 1;
 }
 
@@ -200,7 +214,11 @@ function isRival(a: Flow, b: Flow): boolean {
 
 describe('the templates in flows/', () => {
   it('are all used', () => {
-    const used = new Set([...desiredOf(everything).flows, leaseFlow(), deniedFlow(1)].map(shape));
+    const sessions = ['10.0.0.11', 'fd00::11'].map((client) =>
+      sessionFlow({ group: 1, client, prefixLength: client.includes(':') ? 128 : 32, member: 1 }, 60),
+    );
+    const passing = [...leaseFlows(), ...deniedFlows(1), ...sessions];
+    const used = new Set([...desiredOf(everything).flows, ...passing].map(shape));
     for (const template of templates) {
       const variables = Object.fromEntries(template.variables.map((name) => [name, sample(name, template.unit)]));
       const one = shape(template.instantiate(variables));

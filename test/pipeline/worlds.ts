@@ -26,6 +26,8 @@ const OWN_ADDRESSES = ['10.0.0.240', 'fd00::240'];
 
 const MONITORS = ['TCP', 'HTTP', 'PING', 'UDP-CONNECT'] as const;
 
+const BY_SOURCE = { type: 'SOURCE_IP', cookieName: undefined } as const;
+
 /** What a load balancer may look like in turn: same id and key, other contents. */
 function variants(
   name: string,
@@ -64,6 +66,8 @@ function variants(
     { ...withPool({}), lookupMode: 'announce', untilReady: base.untilReady === 'hold' ? 'switch' : 'hold' },
     withPool({ algorithm: 'LEAST_CONNECTIONS' }, [http, https]),
     withPool({ algorithm: 'ROUND_ROBIN' }, [http, { ...https, allowedCidrs: ['10.0.0.0/25', 'fd00::/72'] }]),
+    withPool({ algorithm: 'ROUND_ROBIN', sessionPersistence: BY_SOURCE }, [http, https]),
+    withPool({ sessionPersistence: { ...BY_SOURCE, granularity: '255.255.255.0' } }),
     withPool({ members: members.map((one, i) => ({ ...one, backup: i > 1, monitorAddress: '10.0.0.29' })) }),
     withPool({ members: members.slice(0, 2), ...(base.placement === 'switch' && { whenEmpty: 'drop' }) }),
     withPool({ healthMonitor: healthMonitor(MONITORS[name.length % MONITORS.length]!) }, [http, https]),
@@ -105,7 +109,7 @@ const uplink: fc.Arbitrary<Omit<UplinkView, 'ofport'> | undefined> = fc.option(
 );
 const balancer = fc.option(
   fc.record({
-    variant: fc.nat(16),
+    variant: fc.nat(18),
     /** Whether a load balancer with direct return has clients here, too. */
     here: fc.boolean(),
     ownerKey,

@@ -100,8 +100,13 @@ function makeJson(
 
 function persistenceJson(persistence: SessionPersistence | undefined): SessionPersistenceJson | null {
   if (persistence === undefined) return null;
-  const { type, cookieName } = persistence;
-  return { type, cookie_name: cookieName ?? null, persistence_timeout: null, persistence_granularity: null };
+  const { type, cookieName, timeoutSeconds, granularity } = persistence;
+  return {
+    type,
+    cookie_name: cookieName ?? null,
+    persistence_timeout: timeoutSeconds ?? null,
+    persistence_granularity: granularity ?? null,
+  };
 }
 
 /** With its members and monitor in full, as the answer to a create with children has it. */
@@ -182,15 +187,21 @@ async function update(call: Call): Promise<Answer> {
   return { ...show(call, pool.id), generation };
 }
 
-/** A change that names no other type keeps the type, and the cookie that it does not name. */
+/** A change that names no other type keeps the type, and what it does not name. */
 function changedPersistence(
   { sessionPersistence: now }: Pool,
   wanted: z.output<typeof attributes.persistenceChange> | null | undefined,
 ): SessionPersistenceSpec | null | undefined {
   if (wanted === null || wanted === undefined) return wanted;
-  const { type = now?.type, cookie_name: cookieName } = wanted;
+  const { type = now?.type, cookie_name, persistence_timeout, persistence_granularity } = wanted;
   if (type === undefined) throw invalidField('session_persistence.type', undefined, 'Mandatory field missing.');
-  return { type, cookieName: cookieName === undefined && type === now?.type ? now.cookieName : cookieName };
+  const kept = type === now?.type ? now : undefined;
+  return {
+    type,
+    cookieName: cookie_name === undefined ? kept?.cookieName : cookie_name,
+    timeoutSeconds: persistence_timeout === undefined ? kept?.timeoutSeconds : persistence_timeout,
+    granularity: persistence_granularity === undefined ? kept?.granularity : persistence_granularity,
+  };
 }
 
 async function remove(call: Call): Promise<Answer> {

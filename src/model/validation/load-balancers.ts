@@ -88,7 +88,7 @@ export function draftChildren(
 export function patchedLoadBalancer(loadBalancer: LoadBalancer, patch: LoadBalancerPatch): LoadBalancerAttributes {
   const { placement, pools } = loadBalancer;
   const next = merged(placement, loadBalancer, patch);
-  for (const { algorithm } of pools) requireReturnPath(placement, next.returnPath, algorithm);
+  for (const pool of pools) requireReturnPath(placement, next.returnPath, pool);
   return next;
 }
 

@@ -1,3 +1,4 @@
+import { canonicalAddress, netmaskLength } from '../addresses.ts';
 import { requireOption, requireReturnPath } from '../capabilities.ts';
 import { POOL_DEFAULTS } from '../defaults.ts';
 import type { PoolAttributes, PoolDraft } from '../drafts.ts';
@@ -54,11 +55,12 @@ function merged({ placement, returnPath }: PoolContext, base: PoolAttributes, pa
     tags: given(patch.tags, base.tags, tags),
   };
   requireOption(placement, 'lb_algorithm', next.algorithm);
-  requireReturnPath(placement, returnPath, next.algorithm);
   requireOption(placement, 'locality', next.locality);
-  if (next.sessionPersistence !== undefined) {
-    requireOption(placement, 'session_persistence', next.sessionPersistence.type);
-  }
+  const { type, timeoutSeconds, granularity } = next.sessionPersistence ?? {};
+  if (type !== undefined) requireOption(placement, 'session_persistence', type);
+  if (timeoutSeconds !== undefined) requireOption(placement, 'attributes', 'persistence_timeout');
+  if (granularity !== undefined) requireOption(placement, 'attributes', 'persistence_granularity');
+  requireReturnPath(placement, returnPath, next);
   if (next.slowStartSeconds > 0) requireOption(placement, 'attributes', 'slow_start');
   if (next.whenEmpty === 'drop') requireOption(placement, 'attributes', 'when_empty');
   return next;
@@ -84,5 +86,29 @@ function sessionPersistence(protocol: Pool['protocol'], spec: SessionPersistence
   if (cookieName !== undefined && !COOKIE_NAME.test(cookieName)) {
     throw invalidField('session_persistence.cookie_name', cookieName, 'Value should be the name of a cookie');
   }
-  return { type, cookieName };
+  return { type, cookieName, ...bySource(type, spec) };
+}
+
+/** What only SOURCE_IP has. */
+function bySource(
+  type: SessionPersistence['type'],
+  spec: SessionPersistenceSpec,
+): Pick<SessionPersistence, 'timeoutSeconds' | 'granularity'> {
+  const timeoutSeconds = given(spec.timeoutSeconds ?? undefined, undefined, (value) =>
+    integer('session_persistence.persistence_timeout', value, { min: 1, max: LIMITS.maxPersistenceSeconds }),
+  );
+  const granularity = given(spec.granularity ?? undefined, undefined, netmask);
+  const attributes = {
+    ...(timeoutSeconds !== undefined && { timeoutSeconds }),
+    ...(granularity !== undefined && { granularity }),
+  };
+  if (type === 'SOURCE_IP' || Object.keys(attributes).length === 0) return attributes;
+  const name = timeoutSeconds === undefined ? 'persistence_granularity' : 'persistence_timeout';
+  const message = `Field "${name}" can only be specified with session persistence of type "SOURCE_IP".`;
+  throw new ModelError('invalid', `Validation failure: ${message}`);
+}
+
+function netmask(value: string): string {
+  if (netmaskLength(value) !== undefined) return canonicalAddress(value);
+  throw invalidField('session_persistence.persistence_granularity', value, 'Value should be a netmask');
 }
