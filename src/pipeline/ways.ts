@@ -17,7 +17,17 @@ export type LiveListener = Listener & { readonly defaultPool: Pool };
  * members, and the switch chooses for others; `stick_ask`, the controller does; `direct`, the switch chooses
  * for every packet and members answer their clients themselves.
  */
-export type Way = 'hold' | 'switch' | 'ask' | 'stick' | 'stick_ask' | 'direct' | 'sandbox' | 'rest' | 'handover' | 'fallback';
+export type Way =
+  | 'hold'
+  | 'switch'
+  | 'ask'
+  | 'stick'
+  | 'stick_ask'
+  | 'direct'
+  | 'sandbox'
+  | 'rest'
+  | 'handover'
+  | 'fallback';
 
 /** Outside the switch, for balancers that are plugged in; others are as new. */
 const OUTSIDE = {

@@ -171,6 +171,21 @@ describe('API: attributes that balancers outside the switch serve', () => {
       ]);
     });
 
+    it('say for how long a client stays with its member, and how much of its address counts', async () => {
+      const provider = { vip_network_id: 'blue', provider: 'switch' };
+      const { loadbalancer } = await good('POST', LBS, { loadbalancer: provider });
+      const bySource = { type: 'SOURCE_IP', persistence_timeout: 60, persistence_granularity: '255.255.0.0' };
+      const pool = { protocol: 'TCP', lb_algorithm: 'ROUND_ROBIN', loadbalancer_id: loadbalancer.id };
+      const made = (await good('POST', POOLS, { pool: { ...pool, session_persistence: bySource } })).pool;
+      expect(made.session_persistence).to.deep.equal({ ...bySource, cookie_name: null });
+      const set = async (change: object) =>
+        (await good('PUT', `${POOLS}/${made.id}`, { pool: { session_persistence: change } })).pool.session_persistence;
+      expect(await set({ persistence_timeout: 90 })).to.include({ ...bySource, persistence_timeout: 90 });
+      expect(await set({ persistence_granularity: null })).to.include({
+        ...{ persistence_timeout: 90, persistence_granularity: null },
+      });
+    });
+
     it('bring members and a health monitor', async () => {
       const member = { address: '10.0.0.21', protocol_port: 80, backup: true, monitor_port: 8080 };
       const healthmonitor = { type: 'HTTP', delay: 5, timeout: 3, max_retries: 2, url_path: '/health' };
@@ -191,7 +206,8 @@ describe('API: attributes that balancers outside the switch serve', () => {
         [{ session_persistence: {} }, 400, /session_persistence\.type\. Value: 'None'/],
         [{ session_persistence: { type: 'LUCK' } }, 400, /one of: SOURCE_IP, HTTP_COOKIE, APP_COOKIE/],
         [{ session_persistence: { type: 'APP_COOKIE' } }, 400, /cookie_name/],
-        [{ session_persistence: { type: 'SOURCE_IP', persistence_timeout: 5 } }, 400, /only UDP and SCTP/],
+        [{ session_persistence: { type: 'SOURCE_IP', persistence_timeout: 5 } }, 501, /_timeout \(switch does\)/],
+        [{ session_persistence: { type: 'SOURCE_IP', persistence_timeout: 0 } }, 400, /greater or equal to 1/],
         [{ protocol: 'TCP', session_persistence: { type: 'HTTP_COOKIE' } }, 400, /HTTP_COOKIE/],
         [{ locality: 'near' }, 400, /one of: none, prefer, only/],
         [{ locality_factor: 0 }, 400, /greater or equal to 1/],

@@ -248,9 +248,9 @@ describe('API: listeners, pools and members', () => {
           "Invalid input for field/attribute lb_algorithm. Value: 'BOGUS'. Value should be one of: ROUND_ROBIN, LEAST_CONNECTIONS, SOURCE_IP, SOURCE_IP_PORT",
         ],
         [
-          { ...good, session_persistence: { type: 'SOURCE_IP' } },
+          { ...good, slow_start: 1 },
           501,
-          "Provider 'switch' does not support a requested option: session_persistence SOURCE_IP (namespace, container, vm do)",
+          "Provider 'switch' does not support a requested option: slow_start (namespace, container, vm do)",
         ],
         [
           { ...good, healthmonitor: { type: 'HTTPS', delay: 5, timeout: 3, max_retries: 2 } },

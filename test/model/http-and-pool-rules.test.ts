@@ -302,7 +302,6 @@ describe('what the switch does not serve', () => {
       () => patchedListener(model, { loadBalancer: inSwitch, listener: flows! }, { connectionLimit: 5 }),
     ],
     ['protocol PROXY', () => draftPool({ protocol: 'PROXY' }, inSwitch)],
-    ['session_persistence SOURCE_IP', () => draftPool({ sessionPersistence: { type: 'SOURCE_IP' } }, inSwitch)],
     ['slow_start', () => patchedPool(context, itsPool!, { slowStartSeconds: 1 })],
     ['healthmonitor TLS-HELLO', () => draftPool({ healthMonitor: TLS_HELLO }, inSwitch)],
     ['until_ready switch', () => onSwitch({ untilReady: 'switch' })],
@@ -347,4 +346,43 @@ describe('algorithms with a memory, and members that answer themselves', () => {
     expect(draftLoadBalancer(model, spec(hash)).returnPath).to.equal('direct');
     expect(draftPool({ algorithm: hash }, direct)).to.include({ algorithm: hash });
   });
+
+  it('do not go together where clients stay with their members either', () => {
+    expectModelError(() => draftPool({ sessionPersistence: { type: 'SOURCE_IP' } }, direct), {
+      code: 'unsupported',
+      message:
+        "Provider 'switch' does not support a requested option: session_persistence SOURCE_IP with return_path direct (with return_path balancer it does)",
+    });
+  });
+});
+
+describe('session persistence by source', () => {
+  const persisting = (more: object, on: LoadBalancer = inSwitch) =>
+    draftPool({ sessionPersistence: { type: 'SOURCE_IP', ...more } }, on).sessionPersistence;
+
+  it('has a time and a netmask in the switch', () => {
+    expect(persisting({})).to.deep.equal({ type: 'SOURCE_IP', cookieName: undefined });
+    expect(persisting({ timeoutSeconds: 65_535, granularity: '255.255.240.0' })).to.deep.include({
+      ...{ timeoutSeconds: 65_535, granularity: '255.255.240.0' },
+    });
+    expect(persisting({ granularity: 'FFFF:ffff:ffff:ffff::' })).to.include({ granularity: 'ffff:ffff:ffff:ffff::' });
+  });
+
+  const others = '(switch does)';
+  const refused: readonly (readonly [...Refusal, () => unknown])[] = [
+    ['no time at all', 'invalid', 'persistence_timeout', () => persisting({ timeoutSeconds: 0 })],
+    ['more than a flow can wait', 'invalid', 'persistence_timeout', () => persisting({ timeoutSeconds: 65_536 })],
+    ['a mask with holes', 'invalid', 'should be a netmask', () => persisting({ granularity: '255.0.255.0' })],
+    ['a mask of nothing', 'invalid', 'should be a netmask', () => persisting({ granularity: '0.0.0.0' })],
+    ['a length', 'invalid', 'should be a netmask', () => persisting({ granularity: '24' })],
+    ['a time outside the switch', 'unsupported', others, () => persisting({ timeoutSeconds: 5 }, web)],
+    ['a netmask outside the switch', 'unsupported', others, () => persisting({ granularity: '255.0.0.0' }, web)],
+    [
+      'a time for a cookie',
+      'invalid',
+      '"persistence_timeout" can only be specified',
+      () => draftPool({ protocol: 'HTTP', sessionPersistence: { type: 'HTTP_COOKIE', timeoutSeconds: 5 } }),
+    ],
+  ];
+  for (const [why, code, message, run] of refused) it(`refuses ${why}`, () => expectModelError(run, { code, message }));
 });

@@ -90,7 +90,10 @@ const askedDatagrams = DATAGRAMS.flatMap((protocol, i) => {
 
 /** Clients stay with their members. */
 function sticking(of: LoadBalancer): LoadBalancer {
-  const pools = of.pools.map((one) => ({ ...one, sessionPersistence: { type: 'SOURCE_IP', cookieName: undefined } as const }));
+  const pools = of.pools.map((one) => ({
+    ...one,
+    sessionPersistence: { type: 'SOURCE_IP', cookieName: undefined } as const,
+  }));
   return { ...of, pools, listeners: of.listeners.map((one) => ({ ...one, defaultPool: pools[0] })) };
 }
 const stickingAll = (['TCP', ...DATAGRAMS] as const).flatMap((protocol, i) => {
