@@ -8,7 +8,7 @@ import { packaged } from '../../src/util/paths.ts';
 import { PIPELINE_DOCUMENT } from '../support/pipeline-document.ts';
 
 /** Units of states that pass, and of what is not among the desired flows. */
-const PASSING = /^(stray|sandbox_rest|fallback|lease)/;
+const PASSING = /^(stray|sandbox_rest|fallback|lease|session[46])/;
 const IPV6 = /6(?=\/|$)/;
 const PORTS = { '"vm-c1"': 1 };
 

@@ -160,6 +160,105 @@ describe('session persistence', function () {
     });
   });
 
+  describe('SOURCE_IP in the switch', () => {
+    const members = NAMES.flatMap((name) =>
+      addressesOf(20 + Number(name.slice(1))).map((address) => ({ name, address, protocol_port: 80 })),
+    );
+    const others = members.filter(({ name }) => name !== 's2');
+    const served = new Map<string, string>();
+    const clients = CLIENTS.flatMap((number) => addressesOf(number).map((from, i) => ({ from, address: VIPS[i]! })));
+    const flows = (kind: 'leases' | 'sessions') =>
+      world.flows(
+        'h1',
+        kind === 'leases' ? 'cookie=0x686c080000000000/-1' : 'cookie=0x686c0a0000000000/0xffffff0000000000',
+      );
+    const ask = async (of: readonly Member[], seconds = 600): Promise<void> => {
+      const session_persistence = { type: 'SOURCE_IP', persistence_timeout: seconds } as const;
+      const pool = { session_persistence, healthmonitor: MONITOR };
+      await world.apply(balancing('web', of, { algorithm: 'ROUND_ROBIN', pool }));
+      await until(async () => (await flows('leases')).length > 0, { what: 'the controller is asked' });
+    };
+    async function look(): Promise<Map<string, string>> {
+      const found = new Map<string, string>();
+      clients.reverse();
+      for (const client of clients) {
+        const names = await world.vm('c1').sequence(client, 2);
+        expect(new Set(names).size, `${client.from}: ${names}`).to.equal(1);
+        found.set(client.from, names[0]!);
+      }
+      return found;
+    }
+    const keeps = async () => expect(await look()).to.deep.equal(served);
+    /** Those of this member have another one now, the others keep theirs. */
+    async function moved(gone: string): Promise<void> {
+      for (const [client, name] of await look()) {
+        if (served.get(client) === gone) expect(name).to.not.equal(gone);
+        else expect(name, client).to.equal(served.get(client));
+        served.set(client, name);
+      }
+    }
+
+    it('leads a client to the member that it had first, one after the other', async () => {
+      await clearAway(world);
+      await ask(members);
+      for (const name of NAMES) await becomes(name, 'ONLINE');
+      for (const [client, name] of await look()) served.set(client, name);
+      for (const name of NAMES) expect([...served.values()].filter((one) => one === name)).to.have.length(4);
+      expect(await flows('sessions')).to.have.length(clients.length);
+    });
+
+    it('holds while weights change and a member drains', async () => {
+      await ask([
+        ...others.map((one) => ({ ...one, weight: 7 })),
+        ...members.filter(({ name }) => name === 's2').map((one) => ({ ...one, weight: 0 })),
+      ]);
+      await keeps();
+    });
+
+    it('needs no controller, and the next one goes on', async () => {
+      await world.lab.stopController({ force: true });
+      await until(async () => (await flows('leases')).length === 0, { what: 'the lease has run out' });
+      await keeps();
+      await world.lab.startController();
+      await until(async () => (await flows('leases')).length > 0, { what: 'the controller is asked' });
+      await keeps();
+    });
+
+    it('is told by hostlb trace', async () => {
+      const [name] = await world.vm('c1').sequence({ address: VIP4 }, 1);
+      const { code, stdout } = await world.cli('trace', 'h1', '--from', 'c1', '--to', `${VIP4}:80`);
+      expect(code).to.equal(0);
+      expect(stdout).to.match(new RegExp(`^sessions +10\\.0\\.0\\.11 stays with member ${name} `, 'm'));
+      expect(stdout).to.not.include('not as it should be');
+    });
+
+    it('ends with the member, for good', async () => {
+      await ask(others);
+      await moved('s2');
+      await ask(members);
+      for (const name of NAMES) await becomes(name, 'ONLINE');
+      await keeps();
+    });
+
+    it('ends when the member is down', async () => {
+      await world.vm('s1').run('cease', { port: 80 });
+      await becomes('s1', 'ERROR');
+      await holdsLaw(world);
+      await moved('s1');
+      await world.serve(['s1']);
+      await becomes('s1', 'ONLINE');
+      await keeps();
+    });
+
+    it('ends when the client has been silent for long enough', async () => {
+      await clearAway(world);
+      await ask(members, 1);
+      for (const name of NAMES) await becomes(name, 'ONLINE');
+      await world.vm('c1').sequence({ address: VIP4 }, 2);
+      await until(async () => (await flows('sessions')).length === 0, { what: 'the session has run out' });
+    });
+  });
+
   describe('HTTP_COOKIE', () => {
     const MORE: More = {
       listener: { protocol: 'HTTP' },

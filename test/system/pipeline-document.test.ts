@@ -33,6 +33,13 @@ const LOAD_BALANCERS = [
     ...{ vips: ['10.0.0.106'], algorithm: 'ROUND_ROBIN', listener: { allowed_cidrs: ['10.0.0.0/28'] } },
   }),
   balancing('shut', members4, { vips: ['10.0.0.108'], listener: { admin_state_up: false } }),
+  balancing('stays', members4, {
+    ...{ vips: ['10.0.0.109'], algorithm: 'SOURCE_IP', pool: { session_persistence: { type: 'SOURCE_IP' } } },
+  }),
+  balancing('some-stay', members4, {
+    ...{ vips: ['10.0.0.110'], algorithm: 'ROUND_ROBIN', pool: { session_persistence: { type: 'SOURCE_IP' } } },
+    listener: { allowed_cidrs: ['10.0.0.0/28'] },
+  }),
   balancing('red-web', members4, {
     ...{ vips: ['10.0.0.100'], network: 'red', listener: { allowed_cidrs: ['10.0.0.0/28'] } },
   }),

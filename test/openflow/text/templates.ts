@@ -12,8 +12,20 @@ const files = readdirSync(folder)
 const nameOf = (file: string) => file.replace(/^\d+-|\.flows$/g, '').replaceAll('-', '_');
 const tables = Object.fromEntries(files.map((file, i) => [nameOf(file), i]));
 
-const V4: Variables = { vip: '10.0.0.100', address: '10.0.0.21', source: '10.0.0.240', cidr: '10.0.0.0/25', client: '10.0.0.11' };
-const V6: Variables = { vip: 'fd00::100', address: 'fd00::21', source: 'fd00::240', cidr: 'fd00::/72', client: 'fd00::11' };
+const V4: Variables = {
+  vip: '10.0.0.100',
+  address: '10.0.0.21',
+  source: '10.0.0.240',
+  cidr: '10.0.0.0/25',
+  client: '10.0.0.11',
+};
+const V6: Variables = {
+  vip: 'fd00::100',
+  address: 'fd00::21',
+  source: 'fd00::240',
+  cidr: 'fd00::/72',
+  client: 'fd00::11',
+};
 
 /** A value for the variable: of the family that the unit's name ends in, and different for each unit. */
 function sample(variable: string, { unit, line }: FlowTemplate): string | number {
