@@ -115,7 +115,7 @@ function withAttributes(command: Command): Command {
   return command
     .option(
       '--session-persistence <key=value,...>',
-      `one client, one member: type=${PERSISTENCE_TYPES.join('|')}, cookie_name=NAME`,
+      `one client, one member: type=${PERSISTENCE_TYPES.join('|')}, cookie_name=NAME, persistence_timeout=SECONDS, persistence_granularity=NETMASK`,
       pairs,
     )
     .addOption(

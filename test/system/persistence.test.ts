@@ -226,7 +226,8 @@ describe('session persistence', function () {
 
     it('is told by hostlb trace', async () => {
       const [name] = await world.vm('c1').sequence({ address: VIP4 }, 1);
-      const { code, stdout } = await world.cli('trace', 'h1', '--from', 'c1', '--to', `${VIP4}:80`);
+      const from = ['--from', 'c1', '--source', '10.0.0.11'];
+      const { code, stdout } = await world.cli('trace', 'h1', ...from, '--to', `${VIP4}:80`);
       expect(code).to.equal(0);
       expect(stdout).to.match(new RegExp(`^sessions +10\\.0\\.0\\.11 stays with member ${name} `, 'm'));
       expect(stdout).to.not.include('not as it should be');
