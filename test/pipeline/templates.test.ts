@@ -101,7 +101,7 @@ const stickingAll = (['TCP', ...DATAGRAMS] as const).flatMap((protocol, i) => {
     const of = asking(`${protocol}-${number}`, number, algorithm);
     return sticking(protocol === 'TCP' ? of : carried(of, protocol));
   };
-  return [one(150 + 2 * i, 'LEAST_CONNECTIONS'), restricted(one(151 + 2 * i, 'SOURCE_IP_PORT'))];
+  return [one(190 + 2 * i, 'LEAST_CONNECTIONS'), restricted(one(191 + 2 * i, 'SOURCE_IP_PORT'))];
 });
 
 /** A host on which everything that the pipeline knows happens at once. */
