@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { observation } from '../../src/agent/haproxy-stats.ts';
 import type { Member, Observation, Pool } from '../../src/model/types.ts';
 import { packaged } from '../../src/util/paths.ts';
+import { programOf } from '../support/program.ts';
 import { requireSystem } from '../support/requirements.ts';
 import { until } from '../support/until.ts';
 import { type Balancer, Fixture, freePort, request, shares, who } from './loopback.ts';
@@ -37,8 +38,8 @@ describe('HAProxy under traffic', function () {
 
   /** Requests one after the other, from a process of its own. */
   async function load() {
-    const script = packaged('test/agent/requests.ts');
-    const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', script, url], {
+    const [file, script] = programOf('test/agent/requests.ts');
+    const child: ChildProcess = spawn(file, [script, url], {
       stdio: ['pipe', 'pipe', 'inherit'],
       cwd: packaged('.'),
     });

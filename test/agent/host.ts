@@ -17,9 +17,9 @@ import { createStore, type LoadBalancerSpec, type Store, type Written } from '..
 import { packaged } from '../../src/util/paths.ts';
 import { labName } from '../support/lab.ts';
 import { type OvsdbServer, startOvsdbServer } from '../support/ovsdb-server.ts';
+import { HOSTLB, programOf } from '../support/program.ts';
 
 const run = promisify(execFile);
-const PROGRAM = [process.execPath, '--import', 'tsx', packaged('src/cli/main.ts')] as const;
 
 export interface Load {
   /** Ends it; how many answers each member gave, and what failed. */
@@ -73,8 +73,8 @@ export class TestHost {
   startAgent(): void {
     const { remote } = this.lab.host(this.name);
     const where = ['--host', this.name, '--db', this.database.unix, '--ovs', remote, '--run-dir', this.runDir];
-    const words = [...PROGRAM.slice(1), 'agent', ...where, '--log-file', `${this.runDir}.log`, '--log-level', 'debug'];
-    const [file, args] = inside(hostNamespace(this.lab.name, this.name), PROGRAM[0], words);
+    const words = [...HOSTLB.slice(1), 'agent', ...where, '--log-file', `${this.runDir}.log`, '--log-level', 'debug'];
+    const [file, args] = inside(hostNamespace(this.lab.name, this.name), HOSTLB[0], words);
     this.agent = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   }
 
@@ -223,8 +223,7 @@ export class TestHost {
 
   /** Sequential requests of a VM, each over a new connection. */
   async load(vm: string, address: string): Promise<Load> {
-    const script = packaged('test/agent/requests.ts');
-    const words = [process.execPath, '--import', 'tsx', script, `http://${address}/`];
+    const words = [...programOf('test/agent/requests.ts'), `http://${address}/`];
     const { file, args } = this.lab.command(vm, words);
     const child = spawn(file, [...args], { stdio: ['pipe', 'pipe', 'inherit'], cwd: packaged('.') });
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();

@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { ClientError, createClient, type Method, type Reply } from '../../src/api/client.ts';
 import { packaged } from '../../src/util/paths.ts';
 import { freePort, type OvsdbServer, startOvsdbServer } from '../support/ovsdb-server.ts';
+import { HOSTLB } from '../support/program.ts';
 import { until } from '../support/until.ts';
 
 const WRITERS = 50;
@@ -22,9 +23,8 @@ async function startProcess(db: string): Promise<ApiProcess> {
   const client = createClient({ url: `http://${address}` });
   let child: ChildProcess;
   const start = async () => {
-    const main = packaged('src/cli/main.ts');
-    const args = ['--import', 'tsx', main, 'controller', '--db', db, '--api', address, '--log-level', 'error'];
-    child = spawn(process.execPath, args, { stdio: 'ignore' });
+    const args = [HOSTLB[1], 'controller', '--db', db, '--api', address, '--log-level', 'error'];
+    child = spawn(HOSTLB[0], args, { stdio: 'ignore' });
     await until(() => client.request('GET', '/').then(Boolean, () => false), {
       what: 'the API answers',
       withinMs: 60_000,

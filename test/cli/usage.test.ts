@@ -12,8 +12,7 @@ import { controllerOptions } from '../../src/cli/controller.ts';
 import { packaged } from '../../src/util/paths.ts';
 import { hostlb, spawnHostlb } from '../support/cli.ts';
 import { freePort } from '../support/ovsdb-server.ts';
-
-const MAIN = packaged('src/cli/main.ts');
+import { HOSTLB } from '../support/program.ts';
 
 /** What NODE_V8_COVERAGE writes: every script that was loaded. */
 interface Coverage {
@@ -221,7 +220,7 @@ describe('CLI: usage', () => {
       const { api, close } = await serve((response) => {
         response.setHeader('content-type', 'application/json').end(JSON.stringify({ networks }));
       });
-      const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'network', 'list', '--api', api]);
+      const child = spawn(HOSTLB[0], [HOSTLB[1], 'network', 'list', '--api', api]);
       child.stdout.once('data', () => child.stdout.destroy());
       const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
       close();
@@ -236,8 +235,8 @@ describe('CLI: usage', () => {
         const loaded = reports
           .flatMap((report) => (JSON.parse(report) as Coverage).result.map(({ url }) => url))
           .join('\n');
-        expect(loaded).to.include('/src/cli/lb.ts').and.include('/commander/');
-        for (const heavy of ['/fastify/', '/zod/', '/yaml/', '/pino/', '/src/lab/', '/src/api/server.ts']) {
+        expect(loaded).to.include('/dist/cli/lb.js').and.include('/commander/');
+        for (const heavy of ['/fastify/', '/zod/', '/yaml/', '/pino/', '/dist/lab/', '/dist/api/server.js']) {
           expect(loaded.includes(heavy), heavy).to.equal(false);
         }
       } finally {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import type { Io } from '../../src/cli/io.ts';
 import { run } from '../../src/cli/program.ts';
-import { packaged } from '../../src/util/paths.ts';
+import { HOSTLB } from './program.ts';
 
 export interface Ran {
   readonly code: number | null;
@@ -39,9 +39,9 @@ async function* stdinOf(content: string | Uint8Array = ''): AsyncGenerator<strin
   yield content;
 }
 
-/** The real program, from its source. */
+/** The real program. */
 export async function spawnHostlb(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const child = spawn(process.execPath, ['--import', 'tsx', packaged('src/cli/main.ts'), ...args], {
+  const child = spawn(HOSTLB[0], [HOSTLB[1], ...args], {
     env: { ...process.env, HOSTLB_API: options.api ?? '', ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { createInterface } from 'node:readline';
 import type { LabCommand } from '../../src/lab/index.ts';
 import { packaged } from '../../src/util/paths.ts';
+import { programOf } from './program.ts';
 import type { ServeOptions } from './vm-server.ts';
 
 export interface Endpoint {
@@ -122,7 +123,7 @@ export class VmProgram {
   /** `command` makes command lines that run there. */
   constructor(name: string, command: (words: readonly string[]) => Pick<LabCommand, 'file' | 'args'>) {
     this.name = name;
-    const words = [process.execPath, '--import', 'tsx', packaged('test/support/vm-main.ts'), name];
+    const words = [...programOf('test/support/vm-main.ts'), name];
     const { file, args } = command(words);
     this.#child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'], cwd: packaged('.') });
     createInterface(this.#child.stdout!).on('line', (line) => this.#answered(line));
