@@ -7,6 +7,7 @@ const NETWORK: Network = {
   ...{ id: 'network', key: 1, name: 'blue', vlan: 0 },
   subnets: ['10.0.0.0/8'],
   balancerRanges: [],
+  antiSpoofing: true,
 };
 const BORN = { createdAt: '2020-01-01T00:00:00', updatedAt: undefined };
 const ALWAYS = { description: '', adminStateUp: true, ...BORN };

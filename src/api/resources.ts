@@ -171,6 +171,7 @@ export interface NetworkJson {
   readonly vlan: number | null;
   readonly subnets: readonly string[];
   readonly balancer_range: readonly string[];
+  readonly anti_spoofing: boolean;
 }
 
 export interface HostJson {

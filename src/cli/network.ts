@@ -17,6 +17,7 @@ interface NetworkOptions extends CommonOptions {
   readonly vlan?: number;
   readonly subnet?: readonly string[];
   readonly balancerRange?: readonly string[];
+  readonly antiSpoofing?: boolean;
 }
 
 function attributes(command: Command): Command {
@@ -24,7 +25,9 @@ function attributes(command: Command): Command {
     .argument('<name>', 'name of the network')
     .option('--vlan <id>', 'its VLAN id, 0 = untagged', whole(0, 4094))
     .option('--subnet <cidr>', 'a subnet, IPv4 or IPv6; may be given again', collect)
-    .option('--balancer-range <first-last>', 'addresses for balancers outside the switch; may be given again', collect);
+    .option('--balancer-range <first-last>', 'addresses for balancers outside the switch; may be given again', collect)
+    .option('--anti-spoofing', 'drop what claims the address of a VIP (default)')
+    .option('--no-anti-spoofing', 'let it pass, unless it has a VIP MAC');
 }
 
 /** `hostlb network …` */
@@ -40,16 +43,16 @@ export function addNetworkCommands(program: Command, io: Io): void {
       if (known.some((candidate) => candidate.name === name)) {
         throw new CliError(`network '${name}' exists: change it with \`hostlb network set ${name}\``);
       }
-      const { vlan = 0, subnet, balancerRange = [] } = options;
-      await put(session, name, { vlan, subnets: subnet, balancer_range: balancerRange });
+      const { vlan = 0, subnet, balancerRange = [], antiSpoofing = true } = options;
+      await put(session, name, { vlan, subnets: subnet, balancer_range: balancerRange, anti_spoofing: antiSpoofing });
     });
 
   attributes(
     writes(network.command('set').description('change a network; lists that are given replace the old ones')),
   ).action(async (name: string, options: NetworkOptions) => {
-    const { vlan, subnet, balancerRange } = options;
-    if (vlan === undefined && subnet === undefined && balancerRange === undefined) {
-      throw new UsageError('nothing to change: give --vlan, --subnet or --balancer-range');
+    const { vlan, subnet, balancerRange, antiSpoofing } = options;
+    if ([vlan, subnet, balancerRange, antiSpoofing].every((given) => given === undefined)) {
+      throw new UsageError('nothing to change: give --vlan, --subnet, --balancer-range or --[no-]anti-spoofing');
     }
     const session = openSession(io, options);
     const old = await fetchNetwork(session, name);
@@ -57,6 +60,7 @@ export function addNetworkCommands(program: Command, io: Io): void {
       vlan: vlan ?? old.vlan,
       subnets: subnet ?? old.subnets,
       balancer_range: balancerRange ?? old.balancer_range,
+      anti_spoofing: antiSpoofing ?? old.anti_spoofing,
     });
   });
 

@@ -15,6 +15,7 @@ const network = z.strictObject({
   vlan: z.int().min(0).max(4094).default(0),
   subnets: z.array(z.string().refine(isSubnet, 'must be a subnet, as 10.0.0.0/24')).min(1),
   balancer_range: z.string().refine(isRange, 'must be a range, as 10.0.0.240-10.0.0.250').optional(),
+  anti_spoofing: z.boolean().optional(),
 });
 
 const vm = z.strictObject({

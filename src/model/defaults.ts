@@ -1,5 +1,7 @@
 /** What attributes are when nobody said otherwise: in a request, and in the state database of an older version. */
-import type { HealthMonitor, Listener, LoadBalancer, Member, Pool, Timeouts } from './types.ts';
+import type { HealthMonitor, Listener, LoadBalancer, Member, Network, Pool, Timeouts } from './types.ts';
+
+export const NETWORK_DEFAULTS = { antiSpoofing: true } as const satisfies Partial<Network>;
 
 export const LOAD_BALANCER_DEFAULTS = {
   name: '',

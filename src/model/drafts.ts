@@ -15,6 +15,7 @@ export interface NetworkDraft {
   readonly vlan: number;
   readonly subnets: readonly string[];
   readonly balancerRanges: readonly string[];
+  readonly antiSpoofing: boolean;
 }
 
 export interface HostDraft {

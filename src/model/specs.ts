@@ -23,6 +23,7 @@ export interface NetworkSpec {
   readonly vlan?: number | undefined;
   readonly subnets: readonly string[];
   readonly balancerRanges?: readonly string[] | undefined;
+  readonly antiSpoofing?: boolean | undefined;
 }
 
 export interface HostSpec {

@@ -71,6 +71,8 @@ export interface Network {
   readonly subnets: readonly string[];
   /** Address ranges `FIRST-LAST` (or a single address) for balancers' own addresses toward members. */
   readonly balancerRanges: readonly string[];
+  /** Whether frames that claim a VIP's or a balancer's own address are dropped. Those with a VIP MAC always are. */
+  readonly antiSpoofing: boolean;
 }
 
 /** A machine with an Open vSwitch bridge that VMs plug into. */

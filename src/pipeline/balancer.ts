@@ -118,6 +118,7 @@ function vipUnits(balancer: BalancerView, vip: string, common: Variables): reado
   const family = familyOf(vip);
   const variables = { ...common, vip };
   const units: Unit[] = [[`vip${family}`, variables]];
+  if (balancer.loadBalancer.network.antiSpoofing) units.push([`guard_vip${family}`, variables]);
   if (answersLookups(balancer)) units.push([`lookup${family}`, variables]);
   const listeners = liveListeners(balancer.loadBalancer);
   for (const listener of listeners) {

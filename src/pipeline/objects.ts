@@ -54,17 +54,13 @@ export function networkContribution(
   addresses: readonly string[],
   ports: readonly number[],
 ): Contribution {
-  const units = addresses.map(
-    (address): Unit => [
-      `address${familyOf(address)}`,
-      {
-        network: network.key,
-        address,
-        balancer_mac: balancerMac(hostId, network.id),
-        sandbox_zone: zonesOf(network.key).sandbox,
-      },
-    ],
-  );
+  const units = addresses.flatMap((address): readonly Unit[] => {
+    const family = familyOf(address);
+    const toward = { balancer_mac: balancerMac(hostId, network.id), sandbox_zone: zonesOf(network.key).sandbox };
+    const variables = { network: network.key, address, ...toward };
+    const guards: readonly Unit[] = network.antiSpoofing ? [[`guard_address${family}`, variables]] : [];
+    return [[`address${family}`, variables], ...guards];
+  });
   return contribution('network', network.key, units, [floodGroup(clientsGroup(network.key), ports)]);
 }
 

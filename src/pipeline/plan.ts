@@ -127,7 +127,7 @@ function* planNetwork(
   const ofports = ports.map((port) => port.ofport).sort((a, b) => a - b);
   yield {
     id: `network ${network.key}`,
-    dependencies: [addresses.join(), ofports.join()],
+    dependencies: [network.antiSpoofing, addresses.join(), ofports.join()],
     compute: () => networkContribution(network, view.hostId, addresses, ofports),
   };
 }

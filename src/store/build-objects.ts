@@ -1,4 +1,5 @@
 /** One row to one object of the model, sharing with what was there. Undefined: there is no such object (any more). */
+import { NETWORK_DEFAULTS } from '../model/defaults.ts';
 import type {
   Balancer,
   BalancerState,
@@ -28,6 +29,7 @@ export function buildNetwork(rows: Rows, id: string, previous: Network | undefin
     vlan: row.vlan,
     subnets: ipv4First(row.subnets),
     balancerRanges: ipv4First(row.balancer_ranges),
+    antiSpoofing: row.anti_spoofing ?? NETWORK_DEFAULTS.antiSpoofing,
   });
 }
 

@@ -15,6 +15,7 @@ export const NetworkTable = table('Network', {
   vlan: integer,
   subnets: setOf(string),
   balancer_ranges: setOf(string),
+  anti_spoofing: optional(boolean),
   neighbours: mapOf(string, string),
 });
 

@@ -36,6 +36,7 @@ export const blue: Network = {
   vlan: 0,
   subnets: ['10.0.0.0/24', 'fd00::/64'],
   balancerRanges: [],
+  antiSpoofing: true,
 };
 
 export const h1: Host = {

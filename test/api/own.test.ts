@@ -21,11 +21,13 @@ describe('API: own resources', () => {
       const created = await api.send('PUT', '/v1/networks/blue', { network: { name: 'blue', ...blue } });
       expect(created.status).to.equal(201);
       const { id, ...rest } = created.body.network;
-      expect(rest).to.deep.equal({ name: 'blue', ...blue, balancer_range: ['10.0.0.240-10.0.0.250'] });
+      const shown = { name: 'blue', ...blue, balancer_range: ['10.0.0.240-10.0.0.250'], anti_spoofing: true };
+      expect(rest).to.deep.equal(shown);
       const changed = await api.send('PUT', `/v1/networks/${id}`, {
-        network: { ...blue, subnets: ['10.0.0.0/24', 'fd00::/64'] },
+        network: { ...blue, subnets: ['10.0.0.0/24', 'fd00::/64'], anti_spoofing: false },
       });
       expect([changed.status, changed.body.network.name]).to.deep.equal([200, 'blue']);
+      expect(changed.body.network.anti_spoofing).to.equal(false);
       expect((await api.send('GET', '/v1/networks')).body.networks).to.deep.equal([changed.body.network]);
       expect((await api.send('GET', '/v1/networks/blue')).body.network.subnets).to.have.length(2);
       const deleted = await api.send('DELETE', `/v1/networks/${id}`);
@@ -40,6 +42,7 @@ describe('API: own resources', () => {
       expect(await put({ ...blue, subnets: ['10.0.0.1/24'] })).to.equal(400);
       expect(await put({ ...blue, subnets: 'x' })).to.equal(400);
       expect(await put({ ...blue, balancer_range: 5 })).to.equal(400);
+      expect(await put({ ...blue, anti_spoofing: 'x' })).to.equal(400);
       expect(await put({ ...blue, balancer_range: '192.0.2.1' })).to.equal(400);
       expect(await put({ vlan: 1 })).to.equal(400);
       expect(await fault('PUT', '/v1/networks/blue', { network: { ...blue, name: 'red' } })).to.deep.equal([
@@ -229,6 +232,9 @@ describe('API: own resources', () => {
       const after = [...api.store.model.loadBalancers.values()][0]!;
       expect(after.pools[0]!.members.map((member) => member.weight).sort()).to.deep.equal([1, 5]);
       expect(after.pools[0]!.id).to.equal(before.pools[0]!.id);
+      const networks = changed.networks.map((network) => ({ ...network, anti_spoofing: false }));
+      expect(await outcomes({ networks })).to.deep.equal(['blue changed']);
+      expect(await outcomes({ networks })).to.deep.equal(['blue unchanged']);
       expect(await outcomes({})).to.deep.equal([]);
     });
 

@@ -79,7 +79,11 @@ describe('CLI: commands over the API', () => {
       vlan: 5,
       subnets: ['10.0.0.0/24', 'fd00::/64'],
       balancer_range: ['10.0.0.240-10.0.0.250'],
+      anti_spoofing: true,
     });
+    expect(await json('network set blue --no-anti-spoofing')).to.include({ vlan: 5, anti_spoofing: false });
+    expect(await json('network set blue --vlan 6')).to.include({ vlan: 6, anti_spoofing: false });
+    expect(await json('network set blue --anti-spoofing')).to.include({ anti_spoofing: true });
     expect(await fails('network add blue --subnet 10.1.0.0/24')).to.equal(
       "hostlb: network 'blue' exists: change it with `hostlb network set blue`\n",
     );
@@ -117,7 +121,7 @@ describe('CLI: commands over the API', () => {
     );
     const network = await json('network show blue');
     expect(await ok('network show blue')).to.equal(
-      `id              ${network.id}\nname            blue\nvlan            0\nsubnets         10.0.0.0/24, fd00::/64\nbalancer_range  10.0.0.240-10.0.0.250\n`,
+      `id              ${network.id}\nname            blue\nvlan            0\nsubnets         10.0.0.0/24, fd00::/64\nbalancer_range  10.0.0.240-10.0.0.250\nanti_spoofing   true\n`,
     );
     expect(await ok('balancer list')).to.equal('LOAD BALANCER  HOST  PLACEMENT  STATE  SINCE  ID  MEMBERS  REASON\n');
   });

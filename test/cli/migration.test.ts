@@ -110,6 +110,7 @@ describe('CLI: export and import', () => {
 
   it('exports as YAML what apply makes again, all of it', async () => {
     await addWeb(api.store);
+    await ok('network set blue --no-anti-spoofing');
     const monitor = '--type HTTP --delay 5 --timeout 3 --max-retries 3 --expected-codes 200-204';
     await ok('lb create --name shop --network blue --placement namespace --owner acme --description x');
     await ok('listener create shop --name a --protocol HTTP --port 80 --connection-limit 9');
@@ -122,6 +123,7 @@ describe('CLI: export and import', () => {
     await ok('member create both --name m --address 10.0.0.30 --port 80 --weight 5');
     await ok(`healthmonitor create both ${monitor}`);
     const text = await ok('export --format yaml');
+    expect(parse(text).networks[0]).to.include({ name: 'blue', anti_spoofing: false });
     const names = ['blue', 'shop', 'web'];
     const again = await outcomes('apply -f -', text);
     expect(again).to.have.members(names.map((name) => `${name} unchanged`));

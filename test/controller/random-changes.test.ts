@@ -84,7 +84,7 @@ const ACTIONS = {
   registerPort: ({ store }: Fleet, pick: number, value: number) =>
     store.putPort({ ifaceId: `iface-vm${1 + (pick % 4)}`, owner: at(OWNERS, value) }),
   changeNetwork: ({ store }: Fleet, _: number, value: number) =>
-    store.putNetwork({ ...NETWORKS[1], vlan: value % 2 === 0 ? 7 : 8 }),
+    store.putNetwork({ ...NETWORKS[1], vlan: value % 2 === 0 ? 7 : 8, antiSpoofing: value % 3 !== 0 }),
   plug: async ({ hosts }: Fleet, pick: number, value: number) => {
     const vm = vmAt(pick, value);
     await at(hosts, pick >> 2).unplug(vm);

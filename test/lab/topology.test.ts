@@ -32,6 +32,8 @@ describe('lab topology', () => {
   it('fills in what may be left out', () => {
     expect(parseTopology({ hosts: valid.hosts, networks: valid.networks })).to.deep.include({ vms: [] });
     expect(parseTopology(valid).networks[0]).to.include({ vlan: 0 });
+    const open = { ...valid.networks[0], anti_spoofing: false };
+    expect(parseTopology({ ...valid, networks: [open] }).networks[0]).to.include({ anti_spoofing: false });
   });
 
   const [network] = valid.networks;
@@ -62,6 +64,7 @@ describe('lab topology', () => {
       { networks: [{ ...network, balancer_range: '10.0.0.9-10.0.0.2' }] },
       'networks[0].balancer_range: ',
     ],
+    ['a word for a flag', { networks: [{ ...network, anti_spoofing: 'off' }] }, 'networks[0].anti_spoofing: '],
     ['an unknown host', { vms: [{ ...vm, host: 'h9' }] }, 'vms[0].host: no host "h9"'],
     ['an unknown network', { vms: [{ ...vm, network: 'red' }] }, 'vms[0].network: no network "red"'],
     [

@@ -28,8 +28,15 @@ export const blue: Network = {
   vlan: 0,
   subnets: ['10.0.0.0/24', 'fd00::/64'],
   balancerRanges: ['10.0.0.240-10.0.0.250'],
+  antiSpoofing: true,
 };
-export const red: Network = { ...head('network', 'red'), vlan: 7, subnets: ['10.0.0.0/24'], balancerRanges: [] };
+export const red: Network = {
+  ...head('network', 'red'),
+  vlan: 7,
+  subnets: ['10.0.0.0/24'],
+  balancerRanges: [],
+  antiSpoofing: true,
+};
 
 export function member(address: string, protocolPort = 80): Member {
   return { ...item, ...MEMBER_DEFAULTS, ...head('member', `${address}-${protocolPort}`), address, protocolPort };

@@ -24,7 +24,9 @@ describe('network rules', () => {
       vlan: 9,
       subnets: ['10.1.0.0/24', 'fd01::/64'],
       balancerRanges: ['10.1.0.9'],
+      antiSpoofing: true,
     });
+    expect(draftNetwork(inUse, { ...spec, antiSpoofing: false }).antiSpoofing).to.equal(false);
   });
 
   const refused: readonly (readonly [...Refusal, Partial<NetworkSpec>])[] = [

@@ -96,6 +96,13 @@ const LOAD_BALANCERS = [
   variants('ggggggg', red, { placement: 'namespace', untilReady: 'switch' }),
 ];
 
+/** The same in networks without anti-spoofing. */
+const UNGUARDED = LOAD_BALANCERS.map((all) => all.map((one) => ({ ...one, network: unguarded(one.network) })));
+
+function unguarded(network: Network): Network {
+  return { ...network, antiSpoofing: false };
+}
+
 const ownerKey = fc.constantFrom(0, 900, 901);
 const network = fc.constantFrom(blue, red);
 
@@ -130,15 +137,19 @@ const parts = {
   strays: fc.subarray([38, 39]),
   /** Every so manieth member is not well. */
   ill: fc.integer({ min: 1, max: 4 }),
+  antiSpoofing: fc.boolean(),
 };
 
 /** Any state of one host. Members that are VMs of this host are found as the controller finds them. */
 export const anyView: fc.Arbitrary<HostView> = fc.record(parts).map((world) => {
   const ports = world.ports.flatMap((one, i) => {
     const ofport = i + 1;
-    return one === undefined ? [] : [{ ...one, ofport, mac: macOf(ofport + (one.mac === 'a' ? 0 : 100)) }];
+    if (one === undefined) return [];
+    const network = world.antiSpoofing ? one.network : unguarded(one.network);
+    return [{ ...one, network, ofport, mac: macOf(ofport + (one.mac === 'a' ? 0 : 100)) }];
   });
-  const loadBalancers = world.balancers.map((one, i) => one && LOAD_BALANCERS[i]![one.variant]!);
+  const variantsOf = world.antiSpoofing ? LOAD_BALANCERS : UNGUARDED;
+  const loadBalancers = world.balancers.map((one, i) => one && variantsOf[i]![one.variant]!);
   const macs = Object.fromEntries(
     [blue, red].map(({ id }, n) => [
       id,

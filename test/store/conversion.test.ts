@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { LISTENER_DEFAULTS, LOAD_BALANCER_DEFAULTS, MEMBER_DEFAULTS, POOL_DEFAULTS } from '../../src/model/defaults.ts';
+import {
+  LISTENER_DEFAULTS,
+  LOAD_BALANCER_DEFAULTS,
+  MEMBER_DEFAULTS,
+  NETWORK_DEFAULTS,
+  POOL_DEFAULTS,
+} from '../../src/model/defaults.ts';
 import { createStore, EmbeddedDatabase } from '../../src/store/index.ts';
 import { packaged } from '../../src/util/paths.ts';
 import { SCHEMA } from './fixture.ts';
@@ -73,6 +79,7 @@ describe('a database of version 0.1.0', () => {
       try {
         const { model } = store;
         const [web] = model.loadBalancers.values();
+        expect(web!.network).to.deep.include({ ...NETWORK_DEFAULTS, name: 'blue', vlan: 5 });
         expect(web).to.include({ name: 'web', owner: 'tenant', placement: 'namespace', flavorId: undefined });
         const { lookupMode, returnPath, untilReady } = LOAD_BALANCER_DEFAULTS;
         expect(web).to.include({ lookupMode, returnPath, untilReady });
@@ -84,6 +91,7 @@ describe('a database of version 0.1.0', () => {
         expect([...model.balancers.values()]).to.have.length(1);
         expect([model.generation, model.observations.size, model.virtualMachineQuotas.size]).to.deep.equal([7, 0, 0]);
         const before = store.model;
+        await store.putNetwork({ name: 'blue', vlan: 5, subnets: ['10.0.0.0/24'], antiSpoofing: true });
         await store.updateListener(listener.id, { connectionLimit: -1, timeouts: LISTENER_DEFAULTS.timeouts });
         expect(store.model, 'a default that is given is no change').to.equal(before);
         await store.updateListener(listener.id, { timeouts: { clientDataMs: 1 } });

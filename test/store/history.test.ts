@@ -22,6 +22,7 @@ const ACTIONS = {
       name: 'blue',
       subnets: ['10.0.0.0/16', 'fd00::/64', ...(value % 2 === 0 ? ['10.7.0.0/16'] : [])],
       balancerRanges: ['10.0.255.1-10.0.255.40'],
+      antiSpoofing: value % 3 !== 0,
     }),
   putHost: (store: Store, pick: number, value: number) =>
     store.putHost({ name: `h${pick % 3}`, remote: `tcp:192.0.2.${1 + (value % 200)}:1` }),

@@ -25,8 +25,10 @@ describe('store operations', () => {
     expect(changed).to.deep.equal({ id: created.id, generation: generation + 2 });
     expect(store().model.networks.get(created.id)).to.deep.include({ vlan: 6, subnets: ['10.1.0.0/24', 'fd01::/64'] });
     const before = store().model;
-    await store().putNetwork({ name: 'red', vlan: 6, subnets: ['10.1.0.0/24', 'fd01::/64'] });
+    await store().putNetwork({ name: 'red', vlan: 6, subnets: ['10.1.0.0/24', 'fd01::/64'], antiSpoofing: true });
     expect(store().model).to.equal(before);
+    await store().putNetwork({ name: 'red', vlan: 6, subnets: ['10.1.0.0/24', 'fd01::/64'], antiSpoofing: false });
+    expect(store().model.networks.get(created.id)).to.include({ antiSpoofing: false });
     await expectModelRejection(store().putNetwork({ name: 'green', vlan: 6, subnets: ['10.2.0.0/24'] }), {
       code: 'conflict',
       message: 'VLAN 6',

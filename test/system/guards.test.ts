@@ -144,6 +144,39 @@ describe('guards of a VIP', function () {
     for (const address of VIPS) expect((await world.vm('c1').names({ address }))[0]).to.match(/^s[12]$/);
   });
 
+  it('where the network wants none, claims of its address pass, but nothing with the VIP MAC; and it serves on', async () => {
+    const outside = '02:00:00:00:00:07';
+    const claims = (frames: ReturnType<typeof forgeries>) =>
+      frames.map(({ name }) => name).filter((name) => !name.endsWith('with the VIP MAC'));
+    const fromVm = forgeries(macs.c1!, C1, C1_6);
+    const fromOutside = forgeries(outside, '10.0.0.77', 'fd00::77');
+    const honest = udp({ from: macs.c1!, source: C1, destination: '10.0.0.255', port: PORT });
+    const strange = udp({ from: outside, source: '10.0.0.77', destination: '10.0.0.255', port: PORT });
+    const c2 = inVm(lab, 'c2');
+    const blue = { ...BLUE, balancer_range: [BLUE.balancer_range] };
+    await world.apply({ networks: [{ ...blue, anti_spoofing: false }] });
+    await holdsLaw(world);
+    const at = [c2, uplinkOf(lab, 'h1')];
+    // A request for the VIP is the switch's to answer, whoever asks: so a VM hears that the address is taken.
+    const passing = claims(fromVm).filter((name) => name !== 'gratuitous ARP request');
+    expect(await arriving(inVm(lab, 'c1'), fromVm, honest, at)).to.deep.equal(
+      at.map(() => ({ forged: passing, honest: true })),
+    );
+    expect(await arriving(segmentOf(lab), fromOutside, strange, [c2])).to.deep.equal([
+      { forged: claims(fromOutside), honest: true },
+    ]);
+    for (const host of world.hosts)
+      expect(await world.sh(host, 'ovs-appctl', 'fdb/show', 'br-int')).not.to.include(vipMac);
+    // A client that believes c1 sends to c1's MAC, and what it sends is about the VIP all the same.
+    for (const address of VIPS) {
+      await world.sh('c2', 'ip', 'neigh', 'replace', address, 'lladdr', macs.c1!, 'nud', 'reachable', 'dev', 'eth0');
+      expect((await world.vm('c2').names({ address }))[0]).to.match(/^s[12]$/);
+    }
+    await world.apply({ networks: [blue] });
+    expect(await arriving(inVm(lab, 'c1'), fromVm, honest, [c2])).to.deep.equal([{ forged: [], honest: true }]);
+    for (const vm of Object.keys(macs)) await world.forgetNeighbours(vm);
+  });
+
   for (const placement of ['switch', 'namespace'] as const) {
     it(`heavy use of placement ${placement} lets nothing of a VIP out, also when the switches know no place`, async () => {
       if (placement === 'namespace') await world.remove('web');

@@ -79,7 +79,9 @@ function afterwards(done: readonly { readonly name: string; readonly outcome: Ou
 }
 
 function networkContent(network: Network | undefined): unknown {
-  return network && { vlan: network.vlan, subnets: network.subnets, ranges: network.balancerRanges };
+  if (network === undefined) return undefined;
+  const { vlan, subnets, balancerRanges, antiSpoofing } = network;
+  return { vlan, subnets, balancerRanges, antiSpoofing };
 }
 
 /** Ids are part of it: a member that was replaced is a change. Times are not: they say when, not what. */

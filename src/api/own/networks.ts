@@ -4,7 +4,7 @@ import { findNetwork, requireNetwork } from '../../model/lookup.ts';
 import type { NetworkSpec } from '../../model/specs.ts';
 import type { Network } from '../../model/types.ts';
 import { invalidField } from '../errors.ts';
-import { integer, listOf, object, text } from '../fields.ts';
+import { flag, integer, listOf, object, text } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
 import type { NetworkJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
@@ -31,16 +31,19 @@ export const networkShape = {
   vlan: integer(0, 4094).optional(),
   subnets: listOf(text),
   balancer_range: ranges,
+  anti_spoofing: flag.optional(),
 };
 const networkPut = object({ name: text.optional(), ...networkShape });
 
 export function networkSpec(name: string, body: Omit<z.output<typeof networkPut>, 'name'>): NetworkSpec {
-  return { name, vlan: body.vlan, subnets: body.subnets, balancerRanges: body.balancer_range ?? undefined };
+  const { vlan, subnets, balancer_range: ranges, anti_spoofing: antiSpoofing } = body;
+  return { name, vlan, subnets, balancerRanges: ranges ?? undefined, antiSpoofing };
 }
 
 export function networkJson(network: Network): NetworkJson {
-  const { id, name, vlan, subnets, balancerRanges } = network;
-  return { id, name, vlan: isUnbound(network) ? null : vlan, subnets, balancer_range: balancerRanges };
+  const { id, name, vlan, subnets, balancerRanges, antiSpoofing } = network;
+  const attributes = { subnets, balancer_range: balancerRanges, anti_spoofing: antiSpoofing };
+  return { id, name, vlan: isUnbound(network) ? null : vlan, ...attributes };
 }
 
 function show(call: Call): Answer {

@@ -90,9 +90,10 @@ export function treesDocument(
 ): Json {
   const nameOf = new Map(networks.map(({ id, name }) => [id, name]));
   return {
-    networks: networks.map(({ id: _id, balancer_range: range, ...network }) => ({
+    networks: networks.map(({ id: _id, balancer_range: range, anti_spoofing: guarded, ...network }) => ({
       ...network,
       ...(range.length === 0 ? {} : { balancer_range: range }),
+      ...(guarded ? {} : { anti_spoofing: false }),
     })),
     load_balancers: trees.map((tree) => {
       const { loadBalancer } = tree;

@@ -1,12 +1,13 @@
 import type { AddressRange, Cidr } from '../addresses.ts';
 import { contains, encloses, overlaps, parseCidr, parseRange } from '../addresses.ts';
+import { NETWORK_DEFAULTS } from '../defaults.ts';
 import type { NetworkDraft } from '../drafts.ts';
 import { ModelError } from '../errors.ts';
 import { isUnbound } from '../foreign-networks.ts';
 import { LIMITS } from '../limits.ts';
 import type { NetworkSpec } from '../specs.ts';
 import type { Model, Network } from '../types.ts';
-import { bounded, integer, invalidField, requiredText } from './fields.ts';
+import { bounded, flag, integer, invalidField, requiredText } from './fields.ts';
 import { addressesOf, blocksOf, label, loadBalancersOf, requirePlace, virtualMachinesOf } from './site.ts';
 
 /**
@@ -23,6 +24,7 @@ export function draftNetwork(model: Model, spec: NetworkSpec): NetworkDraft {
     vlan,
     subnets: subnets.map((subnet) => subnet.text),
     balancerRanges: ranges.map((range) => range.text),
+    antiSpoofing: flag('anti_spoofing', spec.antiSpoofing, NETWORK_DEFAULTS.antiSpoofing),
   };
   for (const other of model.networks.values()) {
     if (other.name !== name && other.vlan === vlan) {

@@ -20,6 +20,7 @@ export function putNetwork(spec: NetworkSpec, addresses: AddressTable): Write {
         vlan: draft.vlan,
         subnets: draft.subnets,
         balancer_ranges: draft.balancerRanges,
+        anti_spoofing: draft.antiSpoofing,
       };
       if (existing === undefined) {
         changes.add(insert(NetworkTable, { ...row, key: changes.takeKey() }, { uuid: newId }));
@@ -27,6 +28,7 @@ export function putNetwork(spec: NetworkSpec, addresses: AddressTable): Write {
       }
       const isSame =
         existing.vlan === draft.vlan &&
+        existing.antiSpoofing === draft.antiSpoofing &&
         sameTexts(existing.subnets, draft.subnets) &&
         sameTexts(existing.balancerRanges, draft.balancerRanges);
       if (!isSame) {
