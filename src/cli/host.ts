@@ -41,6 +41,15 @@ export function addHostCommands(program: Command, io: Io): void {
     .argument('<host>', 'name or id')
     .action(async (name: string, options: CommonOptions) => printOne(openSession(io, options), name));
 
+  reads(host.command('take-over'))
+    .description('keep a host that is kept for another state database, whose controller then lets go of it')
+    .argument('<host>', 'name or id')
+    .action(async (name: string, options: CommonOptions) => {
+      const session = openSession(io, options);
+      await session.client.request('POST', `${path(name)}/take-over`);
+      await printOne(session, name);
+    });
+
   writes(host.command('delete').description('forget a host'))
     .argument('<host>', 'name or id')
     .action(async (name: string, options: CommonOptions) => {

@@ -129,6 +129,11 @@ export class Controller {
     return this.#probing.finding(memberId);
   }
 
+  /** Takes the host from whoever keeps it. Throws ModelError when this controller is not to keep it. */
+  takeOver(hostName: string): void {
+    this.#require(hostName).keeper.takeOver();
+  }
+
   /** The host's desired flows and groups in ovs-ofctl syntax. Throws ModelError when this controller does not keep it. */
   flows(hostName: string): string {
     return describeContents(contentsOf(this.#require(hostName).keeper.desired));
@@ -199,7 +204,10 @@ export class Controller {
     followChange(change);
     for (const id of change.hosts) {
       const [old, now] = [change.previous.hosts.get(id), change.model.hosts.get(id)];
-      if (old?.remote === now?.remote && old?.bridge === now?.bridge && old?.name === now?.name) continue;
+      if (old?.remote === now?.remote && old?.bridge === now?.bridge && old?.name === now?.name) {
+        if (now !== undefined) this.#hosts.get(id)?.statusSeen(now.status);
+        continue;
+      }
       this.#removeHost(id);
       if (now !== undefined) this.#addHost(now);
     }

@@ -12,7 +12,7 @@ export interface Lifecycle {
    * as just abandoned when they have no client.
    */
   update(model: Model, ports: readonly ClassifiedPort[]): readonly LoadBalancer[];
-  /** Forgets the timers. */
+  /** Forgets everything, timers too. */
   stop(): void;
 }
 
@@ -53,6 +53,7 @@ export function createLifecycle({ hostId, lingerMs, onDue, now = () => performan
     },
     stop() {
       clearTimeout(timer);
+      present = undefined;
     },
   };
 }

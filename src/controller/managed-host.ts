@@ -1,7 +1,7 @@
 /** A host under this controller: its keeper, its lifecycle, and what is reported of it to the state database. */
 import type { Logger } from 'pino';
 import { HostKeeper } from '../host/host.ts';
-import { EMPTY_INVENTORY } from '../host/inventory.ts';
+import { EMPTY_INVENTORY, type Inventory } from '../host/inventory.ts';
 import type { ProbeAnswer } from '../host/probe-packets.ts';
 import { ownAddresses } from '../model/own-addresses.ts';
 import type { Host, HostStatus, LoadBalancer, Model } from '../model/types.ts';
@@ -93,7 +93,7 @@ export class ManagedHost {
     const log = (error: Error) =>
       logger.warn({ host: host.name, reason: error.message }, 'cannot report to the state database yet');
     this.#reportBalancers = coalesce(async () => {
-      if (store.model.hosts.has(host.id)) await this.#writeBalancers();
+      if (store.model.hosts.has(host.id) && !this.keeper.isStandingBy) await this.#writeBalancers();
     }, log);
     this.#lifecycle = createLifecycle({ hostId: host.id, lingerMs: options.lingerMs, onDue: init.changed });
     this.#announcer = createAnnouncer({
@@ -117,6 +117,7 @@ export class ManagedHost {
       name,
       remote,
       bridge,
+      database: store.databaseId,
       tls: options.tls,
       auditMs: options.auditMs,
       logger,
@@ -151,8 +152,9 @@ export class ManagedHost {
     return this.#present.loadBalancers;
   }
 
-  /** What the state database should know of the host now. */
+  /** What the state database should know of the host now. Who stands by has nothing to say. */
   get report(): Partial<HostStatus> {
+    if (this.keeper.isStandingBy) return {};
     const { applied } = this;
     return { ...this.#status, ...(applied !== undefined && { applied }) };
   }
@@ -172,6 +174,7 @@ export class ManagedHost {
 
   /** The newest change that the host has; one that does not concern it counts as had. Undefined = it has none yet. */
   get applied(): number | undefined {
+    if (this.keeper.isStandingBy) return undefined;
     return this.#isCurrent ? this.#init.settled() : this.#reached;
   }
 
@@ -192,10 +195,14 @@ export class ManagedHost {
     await this.#reportBalancers.stop();
   }
 
-  /** Brings everything about the host up to the model. Nothing happens before its inventory is known. */
+  /** Brings everything about the host up to the model. Nothing is here before its inventory is known. */
   refresh(model: Model): void {
     const inventory = this.keeper.inventory;
-    if (inventory === undefined) return;
+    if (inventory === undefined) this.#forget();
+    else this.#look(model, inventory);
+  }
+
+  #look(model: Model, inventory: Inventory): void {
     this.#ports = classifyPorts(model, inventory);
     const loadBalancers = this.#lifecycle.update(model, this.#ports);
     const view = hostView(model, {
@@ -209,6 +216,23 @@ export class ManagedHost {
     this.#present = { loadBalancers, balancers: view.balancers, probes: view.probes, revision };
     this.#report({});
     this.#reportBalancers();
+  }
+
+  /** Somebody else keeps the host now, or nobody has yet: of what was here nothing is this controller's business. */
+  #forget(): void {
+    if (this.#present === NOTHING) return;
+    this.#ports = [];
+    this.#present = NOTHING;
+    this.#confirmed = NOTHING;
+    this.#lifecycle.stop();
+    this.#announcer.want([]);
+    this.#report({});
+    this.#reportBalancers();
+  }
+
+  /** Another controller's word of the host, written before it stood by, is put right. */
+  statusSeen(status: HostStatus): void {
+    if (this.#isConnected && status.state !== 'connected') this.#init.news();
   }
 
   /** Those of a former controller that serve already are not waited for. */

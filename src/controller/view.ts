@@ -32,6 +32,8 @@ export interface ControllerView {
   readyMs(hostId: string, loadBalancerId: string): number | undefined;
   /** What was last found wrong with a member that is asked through a switch; empty = nothing, or nobody has asked yet. */
   finding(memberId: string): string;
+  /** Takes the host from whoever keeps it. Throws ModelError when this controller is not to keep it. */
+  takeOver(hostName: string): void;
   /** The host's desired flows and groups in ovs-ofctl syntax. Rejects with ModelError when this controller does not keep the host. */
   flows(hostName: string): Promise<string>;
   /** Desired against installed, one line per difference. Rejects with ModelError as `flows`, with HostError while the host is not connected. */
@@ -64,6 +66,7 @@ export function controllerView(controller: Controller): ControllerView {
     applied: (hostId) => controller.applied(hostId),
     readyMs: (hostId, loadBalancerId) => controller.readyMs(hostId, loadBalancerId),
     finding: (memberId) => controller.finding(memberId),
+    takeOver: (hostName) => controller.takeOver(hostName),
     flows: async (hostName: string) => controller.flows(hostName),
     flowDiff: (hostName: string) => controller.flowDiff(hostName),
   };

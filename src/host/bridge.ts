@@ -7,6 +7,9 @@ import { type BridgeRow, type ControllerRow, OVS_TABLES, type OvsTables } from '
 
 /** `external_ids` key of the rows that are ours. */
 const OURS = 'hostlb';
+/** `external_ids` keys of our listener: the state database that the bridge belongs to, and the controller that keeps it. */
+const DATABASE = 'hostlb-database';
+const CONTROLLER = 'hostlb-controller';
 /** First port tried for a passive OpenFlow listener: the one IANA gives OpenFlow. */
 const FIRST_PORT = 6653;
 /**
@@ -53,42 +56,70 @@ function ovsVersion(client: OvsdbClient<OvsTables>): string {
   return [...client.tables.Open_vSwitch.values()][0]?.ovs_version ?? '';
 }
 
+/** Who keeps a bridge. */
+export interface Claim {
+  /** Id of a state database. */
+  readonly database: string;
+  /** What the controller says of itself. */
+  readonly controller: string;
+}
+
+const ourListener = (client: OvsdbClient<OvsTables>, bridge: BridgeRow): ControllerRow | undefined =>
+  bridge.controller
+    .map((id) => client.tables.Controller.get(id))
+    .find((row) => row?.external_ids[OURS] === bridge.name);
+
+/** Who keeps the bridge, as its database says; undefined where nobody does, or an earlier version that does not say so. */
+export function claimOf(client: OvsdbClient<OvsTables>, bridge: BridgeRow): Claim | undefined {
+  const { [DATABASE]: database, [CONTROLLER]: controller = '' } = ourListener(client, bridge)?.external_ids ?? {};
+  return database === undefined ? undefined : { database, controller };
+}
+
+const idsOf = (bridge: BridgeRow, { database, controller }: Claim) => ({
+  [OURS]: bridge.name,
+  [DATABASE]: database,
+  [CONTROLLER]: controller,
+});
+
 /**
- * Makes sure that the bridge has our passive OpenFlow listener and that our tables have names; changes nothing else.
- * Answers the remote to dial.
+ * Makes sure that the bridge has our passive OpenFlow listener, which says who keeps it, and that our tables have names;
+ * changes nothing else. Answers the remote to dial.
  */
 export async function prepareBridge(
   client: OvsdbClient<OvsTables>,
   bridge: BridgeRow,
-  dbRemote: string,
+  { dbRemote, claim }: { readonly dbRemote: string; readonly claim: Claim },
 ): Promise<string> {
-  const existing = bridge.controller
-    .map((id) => client.tables.Controller.get(id))
-    .find((row) => row?.external_ids[OURS] === bridge.name);
+  const existing = ourListener(client, bridge);
   const target = existing?.target ?? listenerTarget(client, bridge.name, dbRemote);
-  const listener = existing === undefined ? addListener(bridge, target) : limitListener(existing);
+  const ids = idsOf(bridge, claim);
+  const listener = existing === undefined ? addListener(bridge, target, ids) : amendListener(existing, ids);
   const operations = [...listener, ...nameTables(bridge)];
   if (operations.length > 0) await client.transact(operations);
   return dialRemote(target, dbRemote);
 }
 
-function addListener(bridge: BridgeRow, target: string) {
-  const row = {
-    target,
-    external_ids: { [OURS]: bridge.name },
-    ...PACKET_IN_LIMIT,
-  };
+type Ids = ControllerRow['external_ids'];
+
+function addListener(bridge: BridgeRow, target: string, external_ids: Ids) {
+  const row = { target, external_ids, ...PACKET_IN_LIMIT };
   return [
     insert(OVS_TABLES.Controller, row, { uuidName: 'listener' }),
     mutate(OVS_TABLES.Bridge, byUuid(bridge._uuid), [['controller', 'insert', [named('listener')]]]),
   ];
 }
 
-/** One that another version made may have other limits. */
-function limitListener({ _uuid, controller_rate_limit, controller_burst_limit }: ControllerRow) {
+/** One that is there may be of another controller, or of another version with other limits. */
+function amendListener(
+  { _uuid, external_ids, controller_rate_limit, controller_burst_limit }: ControllerRow,
+  ids: Ids,
+) {
   const { controller_rate_limit: rate, controller_burst_limit: burst } = PACKET_IN_LIMIT;
-  if (controller_rate_limit === rate && controller_burst_limit === burst) return [];
-  return [update(OVS_TABLES.Controller, byUuid(_uuid), PACKET_IN_LIMIT)];
+  const isClaimed = Object.entries(ids).every(([key, value]) => external_ids[key] === value);
+  if (isClaimed && controller_rate_limit === rate && controller_burst_limit === burst) return [];
+  return [
+    update(OVS_TABLES.Controller, byUuid(_uuid), { external_ids: { ...external_ids, ...ids }, ...PACKET_IN_LIMIT }),
+  ];
 }
 
 /** Names every table of ours that nobody has named yet, so that `ovs-ofctl --names` reads well. */

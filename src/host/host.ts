@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
 import { describeSwitch, dialSession, enableAsync, NO_BUFFER, type PacketIn, type Session } from '../openflow/index.ts';
-import { createOvsdbClient, type Lock, type OvsdbClient, type TlsOptions } from '../ovsdb/index.ts';
+import { createOvsdbClient, type OvsdbClient, type TlsOptions } from '../ovsdb/index.ts';
 import type { Binding } from '../pipeline/bindings.ts';
 import { createDesired, type Desired, type SharedEntries } from '../pipeline/desired.ts';
 import { readCookie } from '../pipeline/ids.ts';
@@ -27,11 +27,14 @@ import { announcementFrames, type Claim, introductionFrame, lookupFrame, readCla
 import { type ProbeAnswer, type ProbePacket, probeFrame, type Route, readAnswer } from './probe-packets.ts';
 import { createRefusing, type Refusing } from './refusing.ts';
 import { createSwitchDriver, readSessionFlows, type SwitchLayers } from './switch-driver.ts';
+import { Tenure } from './tenure.ts';
 
 export interface HostInit {
   readonly name: string;
   readonly remote: string;
   readonly bridge: string;
+  /** Id of the state database for which the host is kept. */
+  readonly database: string;
   readonly tls: TlsOptions | undefined;
   readonly auditMs: number;
   readonly logger: Logger;
@@ -94,6 +97,7 @@ const OFPP_NORMAL = 0xffff_fffa;
 export class HostKeeper extends EventEmitter<HostEvents> {
   readonly #init: HostInit;
   readonly #ovsdb: OvsdbClient<OvsTables>;
+  readonly #tenure: Tenure;
   readonly #desired: Desired;
   readonly #asking: Asking;
   readonly #refusing: Refusing;
@@ -104,7 +108,6 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   #ovsVersion = '';
   #session: Session | undefined;
   #counts: CountReader | undefined;
-  #lock: Lock | undefined;
   #reconciler: Reconciler<SwitchLayers> | undefined;
   #running: Promise<void> | undefined;
   #changed: () => void = () => {};
@@ -129,16 +132,17 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     this.#ovsdb.on('synced', () => {
       this.#readInventory();
       if (this.#applied) this.emit('state', 'connected', '');
-      void this.#confirmLock();
     });
-    this.#ovsdb.on('lockLost', (_, reason) => {
-      if (reason === 'stolen') this.#session?.close();
+    this.#tenure = new Tenure({
+      ...{ ovsdb: this.#ovsdb, bridge: init.bridge, database: init.database },
+      lost: () => this.#giveUp(),
+      waits: (by) => this.emit('state', 'connecting', `another controller keeps bridge ${init.bridge}: ${by}`),
     });
     this.#ovsdb.on('disconnected', (error) => this.#databaseLost(error));
     this.#ovsdb.on('connectFailed', (error) => this.#databaseLost(error));
   }
 
-  /** What is plugged in; undefined until it has been read once. */
+  /** What is plugged in; undefined until it has been read once, and while somebody else keeps the bridge. */
   get inventory(): Inventory | undefined {
     return this.#inventory;
   }
@@ -149,6 +153,17 @@ export class HostKeeper extends EventEmitter<HostEvents> {
 
   get reconciler(): Reconciler<SwitchLayers> | undefined {
     return this.#reconciler;
+  }
+
+  /** Whether another controller of the same state database keeps the bridge, and reports of it. */
+  get isStandingBy(): boolean {
+    return this.#tenure.isStandingBy;
+  }
+
+  /** Takes the bridge from whoever keeps it. */
+  takeOver(): void {
+    this.#tenure.takeOver();
+    this.#changed();
   }
 
   /** How many connections are counted, for algorithms that do. */
@@ -212,7 +227,8 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     // A loop still at work would take the lost session for an accident, and make the listener again.
     await this.#rest();
     const bridge = bridgeNamed(this.#ovsdb, this.#init.bridge);
-    if (this.#ovsdb.synced && bridge !== undefined) await releaseBridge(this.#ovsdb, bridge);
+    // What somebody else keeps is not ours to take away.
+    if (this.#ovsdb.synced && this.#tenure.isHeld && bridge !== undefined) await releaseBridge(this.#ovsdb, bridge);
     await this.#ovsdb.stop();
   }
 
@@ -302,13 +318,14 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   }
 
   #readInventory(): void {
-    if (!this.#ovsdb.synced) return;
+    this.#changed();
+    if (!this.#ovsdb.synced || !this.#tenure.isHeld) return;
     const bridge = bridgeNamed(this.#ovsdb, this.#init.bridge);
     const inventory = bridge === undefined ? EMPTY_INVENTORY : readInventory(bridge, this.#ovsdb.tables);
     const same = JSON.stringify(inventory) === JSON.stringify(this.#inventory);
-    if (!same) this.#inventory = inventory;
-    this.#changed();
-    if (!same) this.emit('inventory');
+    if (same) return;
+    this.#inventory = inventory;
+    this.emit('inventory');
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -335,9 +352,12 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   /** From the database to a running reconciler; returns or throws when the session has ended. */
   async #serve(signal: AbortSignal, healthy: () => void): Promise<void> {
     await this.#ovsdb.whenSynced({ signal });
-    await this.#hold(signal);
+    await this.#tenure.begin(signal);
+    this.#readInventory();
     const bridge = findBridge(this.#ovsdb, this.#init.name, this.#init.bridge);
-    const remote = await prepareBridge(this.#ovsdb, bridge, this.#init.remote);
+    const claim = { database: this.#init.database, controller: this.#tenure.controller };
+    const remote = await prepareBridge(this.#ovsdb, bridge, { dbRemote: this.#init.remote, claim });
+    this.#tenure.claimed();
     const session = await dialSession(
       remote,
       { versions: ['1.5'], ...(this.#init.tls && { tls: this.#init.tls }) },
@@ -356,6 +376,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
       await enableAsync(session, { flowRemoved: ['idle_timeout'] });
       this.#ovsVersion = (await describeSwitch(session)).software;
       while (this.#revision === 0 && !ended.signal.aborted && !signal.aborted) await this.#pause(1000);
+      if (!this.#tenure.isHeld) throw new HostError('kept-by-others', `bridge ${this.#init.bridge} was taken over`);
       this.#session = session;
       this.#counts = this.#init.counts && createCountReader(session, this.#init.counts);
       this.#reconciler = this.#createReconciler(session);
@@ -375,32 +396,11 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     if (!signal.aborted) throw ended.signal.reason;
   }
 
-  /** Waits for the host's lock: two controllers never keep one bridge at a time; the second one stands by. */
-  async #hold(signal: AbortSignal): Promise<void> {
-    this.#lock ??= this.#ovsdb.lock(`hostlb_${this.#init.bridge.replace(/\W/g, '_')}`);
-    const lock = this.#lock;
-    for (let told = false; !lock.held && !signal.aborted; told = true) {
-      if (told) this.emit('state', 'connecting', `another controller keeps bridge ${this.#init.bridge}`);
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          this.#ovsdb.off('locked', done);
-          signal.removeEventListener('abort', done);
-          resolve();
-        };
-        const timer = setTimeout(done, 1000);
-        this.#ovsdb.once('locked', done);
-        signal.addEventListener('abort', done);
-      });
-    }
-    signal.throwIfAborted();
-  }
-
-  /** After a reconnect: if somebody else took the lock meanwhile, the bridge is his. */
-  async #confirmLock(): Promise<void> {
-    // Answered after the request for the lock, which went first.
-    await this.#ovsdb.transact([]).catch(() => {});
-    if (this.#ovsdb.synced && this.#lock?.held === false) this.#session?.close();
+  /** Somebody else keeps the bridge: nothing is sent any more, and what is plugged in is none of our business. */
+  #giveUp(): void {
+    this.#session?.close();
+    this.#inventory = undefined;
+    this.emit('inventory');
   }
 
   #createReconciler(session: Session): Reconciler<SwitchLayers> {

@@ -75,6 +75,12 @@ export class ReplicatedDatabase extends EventEmitter<StoreEvents> implements Dat
     return row && { model: this.model, singletonId: row._uuid, nextKey: row.next_key };
   }
 
+  get id(): string {
+    const base = this.base();
+    if (base === undefined) throw new StoreError('unavailable', `nothing is known yet of ${this.#remote}`);
+    return base.singletonId;
+  }
+
   transact(operations: readonly Operation[]): Promise<unknown> {
     return this.#client.transact(operations);
   }

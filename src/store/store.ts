@@ -37,6 +37,10 @@ class OvsdbStore implements types.Store {
     return this.#database.model;
   }
 
+  get databaseId(): string {
+    return this.#database.id;
+  }
+
   get connected(): boolean {
     return this.#database.synced;
   }

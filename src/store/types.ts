@@ -79,6 +79,8 @@ export interface StoreEvents {
  */
 export interface Store {
   readonly model: Model;
+  /** Tells this database from all others, for as long as it exists. Throws StoreError before `start` has resolved. */
+  readonly databaseId: string;
   readonly connected: boolean;
   on<E extends keyof StoreEvents>(event: E, listener: StoreEvents[E]): unknown;
   off<E extends keyof StoreEvents>(event: E, listener: StoreEvents[E]): unknown;

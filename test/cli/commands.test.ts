@@ -102,6 +102,9 @@ describe('CLI: commands over the API', () => {
     api.view.seen = [clientPort({ ifaceId: 'p2', host: 'h1' })];
     expect(await json('vm list --host h1')).to.have.length(1);
     await ok('vm unregister p1');
+    await ok('host take-over h1');
+    expect(api.view.taken).to.deep.equal(['h1']);
+    expect(await fails('host take-over h2')).to.equal('hostlb: Host h2 not found.\n');
     await ok('host delete h1');
     expect(await fails('host show h1')).to.equal('hostlb: Host h1 not found.\n');
   });

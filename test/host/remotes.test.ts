@@ -27,7 +27,7 @@ describe('ways to reach a host', () => {
 
   async function keep(remote: string, tls?: Awaited<ReturnType<typeof makeCertificates>>): Promise<void> {
     const logger = pino({ level: 'silent' });
-    keeper = new HostKeeper({ name: 'h1', remote, bridge: 'br0', tls, auditMs: 60_000, logger });
+    keeper = new HostKeeper({ name: 'h1', remote, bridge: 'br0', database: 'one', tls, auditMs: 60_000, logger });
     keeper.setView(hostView());
     const applied = new Promise((resolve) => keeper?.once('applied', resolve));
     keeper.start();

@@ -15,6 +15,8 @@ import { type OvsdbServer, startOvsdbServer } from './ovsdb-server.ts';
 /** A view whose answers are plain attributes. */
 export interface FakeView extends ControllerView {
   seen: ObservedPort[];
+  /** Hosts that were to be taken over. */
+  readonly taken: string[];
   readonly flowsOf: Map<string, string>;
   readonly diffOf: Map<string, FlowDiff>;
 }
@@ -96,6 +98,7 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
       for (const id of networks.keys()) await store.deleteNetwork(id);
       for (const ifaceId of ports.keys()) await store.deletePort(ifaceId);
       view.seen = [];
+      view.taken.length = 0;
       view.flowsOf.clear();
       view.diffOf.clear();
     },
@@ -119,10 +122,14 @@ function createView(): FakeView {
   };
   return {
     seen: [],
+    taken: [],
     flowsOf,
     diffOf,
     ports() {
       return this.seen;
+    },
+    takeOver(host) {
+      this.taken.push(host);
     },
     flows: async (host) => known(flowsOf, host),
     applied: () => undefined,

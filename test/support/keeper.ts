@@ -23,7 +23,10 @@ export interface Kept {
 type Contents = Readonly<Record<'flows' | 'groups', Readonly<Record<string, string>>>>;
 
 /** Makes a keeper of bridge br0; it is not started. */
-export function makeKeeper(remote: string, options: Partial<Pick<HostInit, 'auditMs' | 'bounds'>> = {}): Kept {
+export function makeKeeper(
+  remote: string,
+  options: Partial<Pick<HostInit, 'auditMs' | 'bounds' | 'database'>> = {},
+): Kept {
   const { auditMs = 1e8, ...rest } = options;
   const log = new PassThrough();
   const lines = new PassThrough({ objectMode: true });
@@ -34,6 +37,7 @@ export function makeKeeper(remote: string, options: Partial<Pick<HostInit, 'audi
     name: 'h1',
     remote,
     bridge: 'br0',
+    database: 'one',
     tls: undefined,
     auditMs,
     logger: pino({}, log),

@@ -52,6 +52,13 @@ async function remove(call: Call): Promise<Answer> {
   return { status: 204, generation };
 }
 
+/** From here on it is this state database's, whoever kept it before. */
+async function takeOver(call: Call): Promise<Answer> {
+  const host = requireHost(call.model, param(call, 'name'));
+  call.view.takeOver(host.name);
+  return { status: 202, body: { host: hostJson(host, call) } };
+}
+
 /** Desired flows as text; with `?diff=true` how the switch differs from them. */
 async function flows(call: Call): Promise<Answer> {
   const { name } = requireHost(call.model, param(call, 'name'));
@@ -76,6 +83,7 @@ export const hostRoutes: readonly Route[] = [
   { method: 'GET', path: '/hosts/:name', answer: show },
   { method: 'PUT', path: '/hosts/:name', answer: put },
   { method: 'DELETE', path: '/hosts/:name', answer: remove },
+  { method: 'POST', path: '/hosts/:name/take-over', answer: takeOver },
   { method: 'GET', path: '/hosts/:name/flows', answer: flows },
   { method: 'GET', path: '/progress', answer: progress },
 ];
