@@ -6,7 +6,8 @@ import { BLUE, balancing, membersAt, VIPS, vmAt } from '../support/site.ts';
 import { until } from '../support/until.ts';
 import { World } from '../support/world.ts';
 
-const LINGER_S = 0.5;
+/** Long enough to move a VM away and back on a slow machine. */
+const LINGER_S = 4;
 
 describe('lifecycle of balancers', function () {
   this.timeout(60_000);
