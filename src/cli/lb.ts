@@ -6,6 +6,7 @@ import { type Changes, requireChange, withChanges } from './changes.ts';
 import { CliError, type Io } from './io.ts';
 import type { Column, Row } from './render/table.ts';
 import { resolve } from './resolve.ts';
+import { vipsOf } from './services/read.ts';
 import { type CommonOptions, collect, enc, field, openSession, reads, type Session, writes } from './session.ts';
 import { printStatistics } from './statistics.ts';
 import { type ListOptions, listing, lists } from './watch.ts';
@@ -15,17 +16,12 @@ const PATH = '/v2.0/lbaas/loadbalancers';
 const COLUMNS: readonly Column[] = [
   ['NAME', 'name'],
   ['ID', 'id'],
-  ['VIPS', (item) => vips(item as unknown as LoadBalancerJson)],
+  ['VIPS', (item) => vipsOf(item as unknown as LoadBalancerJson)],
   ['PLACEMENT', 'provider'],
   ['OWNER', 'project_id'],
   ['PROVISIONING', 'provisioning_status'],
   ['OPERATING', 'operating_status'],
 ];
-
-/** Octavia has additional VIPs since 2.26. */
-function vips({ vip_address, additional_vips = [] }: LoadBalancerJson): readonly string[] {
-  return [vip_address, ...additional_vips.map((vip) => vip.ip_address)];
-}
 
 /** What `create` and `set` say alike. */
 interface Attributes {

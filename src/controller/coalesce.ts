@@ -41,3 +41,19 @@ export function coalesce(action: () => Promise<void>, failed: (error: Error) => 
     },
   });
 }
+
+/** Takes all that is due, so many at a time, through `write`. What could not be written is due again. */
+export async function writeInBatches(
+  due: Set<string>,
+  size: number,
+  write: (ids: readonly string[]) => Promise<void>,
+): Promise<void> {
+  while (due.size > 0) {
+    const ids = [...due].slice(0, size);
+    for (const id of ids) due.delete(id);
+    await write(ids).catch((error: unknown) => {
+      for (const id of ids) due.add(id);
+      throw error;
+    });
+  }
+}

@@ -3,7 +3,7 @@ import type { CountListener } from '../host/counts.ts';
 import type { LoadBalancer } from '../model/types.ts';
 import type { Store } from '../store/types.ts';
 import { coalesce } from './coalesce.ts';
-import { balancersOn } from './model-index.ts';
+import { balancedBySwitch, balancersOn } from './model-index.ts';
 import { createTally } from './tally.ts';
 
 export interface CountingInit {
@@ -41,8 +41,7 @@ export function createCounting({ hostId, store, intervalMs, read, failed }: Coun
 
   /** Also those that leave, or that only a former controller has known. */
   function inSwitch(): ReadonlyMap<number, LoadBalancer> {
-    const rows = [...balancersOn(store.model, hostId).keys()].map((id) => store.model.loadBalancers.get(id));
-    const known = rows.filter((one) => one !== undefined).filter(({ placement }) => placement === 'switch');
+    const known = balancedBySwitch(store.model, hostId);
     return new Map([...known.map((one) => [one.key, one] as const), ...wanted]);
   }
   const withKey = (key: number) => wanted.get(key) ?? inSwitch().get(key);

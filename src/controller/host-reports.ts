@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostStatus, Model } from '../model/types.ts';
 import type { Store } from '../store/types.ts';
-import { coalesce } from './coalesce.ts';
+import { coalesce, writeInBatches } from './coalesce.ts';
 
 export interface ReportingHost {
   readonly id: string;
@@ -41,17 +41,6 @@ export function createHostReports({ store, hosts, failed }: HostReportsInit): Ho
     await store.setHostStatuses(new Map(reports.map(({ id, report }) => [id, report])));
   }
 
-  async function writeNews(): Promise<void> {
-    while (news.size > 0) {
-      const ids = [...news].slice(0, BATCH);
-      for (const id of ids) news.delete(id);
-      await write(ids).catch((error: unknown) => {
-        for (const id of ids) news.add(id);
-        throw error;
-      });
-    }
-  }
-
   const isBehind = (id: string): boolean => {
     const applied = hosts().get(id)?.report.applied;
     return applied !== undefined && applied > (store.model.hosts.get(id)?.status.applied ?? applied);
@@ -66,7 +55,7 @@ export function createHostReports({ store, hosts, failed }: HostReportsInit): Ho
     }
   }
 
-  const newsSoon = coalesce(writeNews, failed);
+  const newsSoon = coalesce(() => writeInBatches(news, BATCH, write), failed);
   const roundSoon = coalesce(writeRound, failed);
   return {
     news(hostId) {

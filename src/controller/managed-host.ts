@@ -17,7 +17,7 @@ import { type Counting, createCounting } from './counting.ts';
 import { createDrainer, type Drainer } from './drainer.ts';
 import { hostView, isServing } from './host-view.ts';
 import { createLifecycle, type Lifecycle } from './lifecycle.ts';
-import { balancersOn } from './model-index.ts';
+import { balancedBySwitch, balancersOn } from './model-index.ts';
 import type { ControllerOptions } from './options.ts';
 import { type ClassifiedPort, classifyPorts, mayUse } from './ports.ts';
 import { probeKey, sameProbe } from './probe-targets.ts';
@@ -324,9 +324,7 @@ export class ManagedHost {
 
   /** What a former controller has had in the switch: it may be there still. */
   #inherited(): readonly LoadBalancer[] {
-    const { model } = this.#init.store;
-    const known = [...balancersOn(model, this.id).keys()].map((id) => model.loadBalancers.get(id));
-    return known.filter((one) => one !== undefined).filter(isInSwitch);
+    return balancedBySwitch(this.#init.store.model, this.id);
   }
 
   /**

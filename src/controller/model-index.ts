@@ -35,6 +35,12 @@ export function balancersOn(model: Model, hostId: string): ReadonlyMap<string, B
   return indexOf(model).balancersOn(hostId);
 }
 
+/** The load balancers that have a balancer in the host's switch, as the state database says. */
+export function balancedBySwitch(model: Model, hostId: string): readonly LoadBalancer[] {
+  const known = [...balancersOn(model, hostId).keys()].map((id) => model.loadBalancers.get(id));
+  return known.filter((one) => one !== undefined).filter(({ placement }) => placement === 'switch');
+}
+
 export class ModelIndex {
   readonly #byVlan = new Map<number, Network>();
   readonly #byNetwork = new Map<string, ByOwner>();

@@ -2,10 +2,10 @@
  * Keeps the slot tables of load balancers in the state database, so that their next change moves no more slots than it
  * must, whichever controller makes it. Hosts do not wait for that: what is remembered changes no table.
  */
-import type { LoadBalancer, Model } from '../model/types.ts';
+import type { LoadBalancer } from '../model/types.ts';
 import { rememberSlots } from '../pipeline/remembered-slots.ts';
 import type { ModelChange, Store } from '../store/types.ts';
-import { type Coalesced, coalesce } from './coalesce.ts';
+import { type Coalesced, coalesce, writeInBatches } from './coalesce.ts';
 
 /** Load balancers that are written at once. */
 const BATCH = 64;
@@ -35,19 +35,13 @@ export class SlotMemory {
   }
 
   #add(ids: Iterable<string>): void {
-    for (const id of ids) if (isChosenForBySwitch(this.#store.model, id)) this.#due.add(id);
+    const { loadBalancers } = this.#store.model;
+    for (const id of ids) if (isChosenForBySwitch(loadBalancers.get(id))) this.#due.add(id);
     if (this.#due.size > 0) this.#writeSoon();
   }
 
-  async #write(): Promise<void> {
-    while (this.#due.size > 0) {
-      const ids = [...this.#due].slice(0, BATCH);
-      for (const id of ids) this.#due.delete(id);
-      await this.#store.setSlotTables(ids.flatMap((id) => this.#newsOf(id))).catch((error: unknown) => {
-        for (const id of ids) this.#due.add(id);
-        throw error;
-      });
-    }
+  #write(): Promise<void> {
+    return writeInBatches(this.#due, BATCH, (ids) => this.#store.setSlotTables(ids.flatMap((id) => this.#newsOf(id))));
   }
 
   #newsOf(id: string) {
@@ -61,7 +55,6 @@ export class SlotMemory {
   }
 }
 
-function isChosenForBySwitch({ loadBalancers }: Model, id: string): boolean {
-  const loadBalancer: LoadBalancer | undefined = loadBalancers.get(id);
+function isChosenForBySwitch(loadBalancer: LoadBalancer | undefined): boolean {
   return loadBalancer?.placement === 'switch' || loadBalancer?.untilReady === 'switch';
 }

@@ -16,8 +16,6 @@ import {
   type Action,
   type Body,
   canonicalMatch,
-  FLOW_COMMAND,
-  FLOW_MOD_DEFAULTS,
   type Flow,
   IN_PORT_16,
   NO_BUFFER,
@@ -32,6 +30,7 @@ import { TABLES } from '../pipeline/tables.ts';
 import type { HostView } from '../pipeline/view.ts';
 import { CONNECTIONS, type Counted, connectionKey, createConnections } from './connections.ts';
 import { type Ends, readEnds, reversed } from './ends.ts';
+import { putFlow, removeFlow } from './flow-mods.ts';
 import { inquiry, isKnown } from './inquiry.ts';
 import { createSessions, SESSIONS } from './sessions.ts';
 import { createValve, VALVE } from './valve.ts';
@@ -177,7 +176,7 @@ export function createAsking({ send, readSessions, now = Date.now, bounds = {} }
 
   function limit(inPort: number): void {
     const verdict = valve.passed(inPort);
-    if (verdict === 'deny port') void send(deniedFlows(inPort).map(put));
+    if (verdict === 'deny port') void send(deniedFlows(inPort).map(putFlow));
     if (verdict === 'deny all') void send(leases.map(remove));
   }
 
@@ -200,7 +199,7 @@ export function createAsking({ send, readSessions, now = Date.now, bounds = {} }
 
   function renew(): void {
     recent = [new Map(), recent[0]];
-    if (valve.tick() && isHeard) void send(leases.map(put));
+    if (valve.tick() && isHeard) void send(leases.map(putFlow));
     const inquiries = [...connections.due()].map(([id, { network, memberSide }]) => inquiry(id, network, memberSide));
     if (inquiries.length > 0) void send(inquiries);
   }
@@ -221,7 +220,7 @@ export function createAsking({ send, readSessions, now = Date.now, bounds = {} }
       const over = sessions.size === 0 ? [] : sessions.prune(allChoices());
       if (over.length > 0) void send(over);
       if (timer === undefined || wasHeard === isHeard) return;
-      void send(leases.map(isHeard ? put : remove));
+      void send(leases.map(isHeard ? putFlow : remove));
     },
     take(packet) {
       if ((packet.cookie & COOKIE.mask) !== COOKIE.value) return false;
@@ -237,7 +236,7 @@ export function createAsking({ send, readSessions, now = Date.now, bounds = {} }
     ranOut: (flow) => sessions.ranOut(flow),
     start() {
       timer ??= setInterval(renew, RENEW_MS);
-      if (isHeard) void send(leases.map(put));
+      if (isHeard) void send(leases.map(putFlow));
       // A switch that goes away meanwhile is asked again when it is back.
       void findSessions().catch(() => {});
     },
@@ -260,11 +259,4 @@ function packetOut(data: Uint8Array, inPort: number, { registers, table }: Onwar
   return { kind: 'packet_out', bufferId: NO_BUFFER, match: { in_port: inPort }, actions, data };
 }
 
-function put(flow: Flow): Body {
-  return { ...FLOW_MOD_DEFAULTS, ...flow, kind: 'flow_mod', command: FLOW_COMMAND.add };
-}
-
-function remove({ tableId, priority, match }: Flow): Body {
-  const command = FLOW_COMMAND.delete_strict;
-  return { ...FLOW_MOD_DEFAULTS, kind: 'flow_mod', command, tableId, priority, match, ...leaseCookie() };
-}
+const remove = (flow: Flow): Body => removeFlow(flow, leaseCookie());

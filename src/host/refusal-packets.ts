@@ -1,10 +1,9 @@
 /** What answers a first packet that nobody can serve: of TCP a reset (RFC 9293, section 3.10.7.1), of others an ICMP error. Pure. */
+import { IP_PROTOCOL } from '../model/transport.ts';
 import { readEnds, readHeader } from './ends.ts';
 import { macText } from './packets.ts';
 import { probeFrame, type Route, TCP_FLAG } from './probe-packets.ts';
 
-const TCP = 6;
-const [UDP, SCTP] = [17, 132];
 const NOTHING = new Uint8Array(0);
 
 /**
@@ -19,10 +18,10 @@ export function refusalFrame(frame: Uint8Array): Uint8Array | undefined {
     ...{ source: ends.destination, sourceMac: macText(frame.subarray(0, 6)), vlan: 0 },
     ...{ target: ends.source, targetMac: macText(frame.subarray(6, 12)) },
   };
-  if (ends.protocol === UDP || ends.protocol === SCTP) {
+  if (ends.protocol === IP_PROTOCOL.udp || ends.protocol === IP_PROTOCOL.sctp) {
     return probeFrame({ kind: 'unreachable', quoted: frame.subarray(start, packetEnd) }, route);
   }
-  if (ends.protocol !== TCP || frame.length < end + 20) return undefined;
+  if (ends.protocol !== IP_PROTOCOL.tcp || frame.length < end + 20) return undefined;
   const view = new DataView(frame.buffer, frame.byteOffset + end, frame.length - end);
   const flags = view.getUint8(13);
   if ((flags & (TCP_FLAG.syn | TCP_FLAG.ack | TCP_FLAG.rst)) !== TCP_FLAG.syn) return undefined;

@@ -7,6 +7,7 @@ import type { Choice } from '../pipeline/asking.ts';
 import { sessionCookie } from '../pipeline/ids.ts';
 import { readSession, type Session, sessionFlow } from '../pipeline/sessions.ts';
 import { TABLES } from '../pipeline/tables.ts';
+import { putFlow, removeFlow } from './flow-mods.ts';
 
 type Choices = ReadonlyMap<number, Choice>;
 
@@ -72,7 +73,7 @@ export function createSessions({ now, most, againMs, ended }: SessionsInit): Ses
     keep(session, seconds) {
       const key = keyOf(session);
       const known = all.get(key);
-      const flow = put(sessionFlow(session, seconds));
+      const flow = putFlow(sessionFlow(session, seconds));
       if (known?.session.member === session.member) {
         if (now() - known.sentMs < againMs) return [];
         known.sentMs = now();
@@ -122,17 +123,10 @@ function mayGoOn({ group, prefixLength, member }: Session, choices: Choices): bo
   return persistence?.prefixLength === prefixLength && persistence.keeping.has(member);
 }
 
-function put(flow: Flow): Body {
-  return { ...FLOW_MOD_DEFAULTS, ...flow, kind: 'flow_mod', command: FLOW_COMMAND.add };
-}
-
 const remove = (session: Session): Body => removal(sessionFlow(session, 0));
 
 /** Only where the flow is still a session. */
-function removal({ tableId, priority, match }: Flow): Body {
-  const command = FLOW_COMMAND.delete_strict;
-  return { ...FLOW_MOD_DEFAULTS, kind: 'flow_mod', command, tableId, priority, match, ...sessionCookie() };
-}
+const removal = (flow: Flow): Body => removeFlow(flow, sessionCookie());
 
 function removeAll(group: number, member: number): Body {
   const where = { tableId: TABLES.sessions, match: { reg7: group }, ...sessionCookie(member) };

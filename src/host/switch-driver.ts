@@ -2,8 +2,6 @@
 import {
   type Body,
   BundleError,
-  FLOW_COMMAND,
-  FLOW_MOD_DEFAULTS,
   type Flow,
   GROUP_ALL,
   GROUP_COMMAND,
@@ -19,6 +17,7 @@ import { flowItem, type Group, groupItem, type Meter, meterItem } from '../pipel
 import { type Driver, type Plan, RefusedError } from '../reconcile/reconciler.ts';
 import type { Item } from '../util/item.ts';
 import { type CountReader, readFlows } from './counts.ts';
+import { putFlow, removeFlow } from './flow-mods.ts';
 
 /** What is referred to comes first: flows refer to groups and meters. */
 export type SwitchLayers = { readonly meters: Meter; readonly groups: Group; readonly flows: Flow };
@@ -31,6 +30,8 @@ interface Step {
 
 /** How long a bundle may take to be committed: 50,000 flows take about two seconds. */
 const COMMIT_TIMEOUT_MS = 60_000;
+
+const OURS = { cookie: COOKIE.value, cookieMask: COOKIE.mask };
 
 type Counts = Pick<CountReader, 'adopt' | 'leaving'>;
 
@@ -138,19 +139,8 @@ async function outcomeOf(session: Session, mods: readonly Body[]): Promise<reado
 function* orderedSteps({ groups, flows }: Plan<SwitchLayers>): Generator<Step, void> {
   for (const item of groups.put) yield { layer: 'groups', item, message: putGroup(item.value) };
   for (const item of flows.put) yield { layer: 'flows', item, message: putFlow(item.value) };
-  for (const item of flows.remove) yield { layer: 'flows', item, message: removeFlow(item.value) };
+  for (const item of flows.remove) yield { layer: 'flows', item, message: removeFlow(item.value, OURS) };
   for (const item of groups.remove) yield { layer: 'groups', item, message: removeGroup(item.value) };
-}
-
-function putFlow(flow: Flow): Body {
-  return { ...FLOW_MOD_DEFAULTS, ...flow, kind: 'flow_mod', command: FLOW_COMMAND.add };
-}
-
-/** Strict, and only under our cookie: a flow that somebody else has put in its place stays. */
-function removeFlow({ tableId, priority, match }: Flow): Body {
-  const command = FLOW_COMMAND.delete_strict;
-  const { value: cookie, mask: cookieMask } = COOKIE;
-  return { ...FLOW_MOD_DEFAULTS, kind: 'flow_mod', command, tableId, priority, match, cookie, cookieMask };
 }
 
 function putGroup({ type, groupId, buckets, selectionMethod, selectionParam, selectionFields }: Group): Body {

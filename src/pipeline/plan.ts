@@ -76,8 +76,7 @@ export function* planHost(view: HostView): Generator<Plan, void> {
   const isHoused = vmsOf(view);
   for (const balancer of view.balancers) {
     const { network } = balancer.loadBalancer;
-    const isLocal = (mac: string) => isHoused(network.id, mac);
-    yield planBalancer(view, balancer, { sandboxes: sandboxed.has(network.id), isLocal });
+    yield planBalancer(view, balancer, { sandboxes: sandboxed.has(network.id), isHoused });
   }
   for (const { network, service } of view.leaving) {
     yield planLeaving(view, network, { service, sandboxes: sandboxed.has(network.id) });
@@ -137,20 +136,20 @@ const REJECT: Planned = { id: 'reject', dependencies: [], compute: rejectContrib
 interface Neighbourhood {
   /** Whether the load balancer's network has sandboxes on the host. */
   readonly sandboxes: boolean;
-  /** Whether the MAC is that of a VM of the host. */
-  isLocal(mac: string): boolean;
+  /** As `vmsOf` says it. */
+  readonly isHoused: ReturnType<typeof vmsOf>;
 }
 
-function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isLocal }: Neighbourhood): Plan {
+function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isHoused }: Neighbourhood): Plan {
   const { loadBalancer, ownerKey, plug, state } = balancer;
   const { network, placement } = loadBalancer;
   const mac = (address: string) => view.neighbour(network.id, address);
   const addresses = plug === undefined ? [] : view.addresses(network.id);
   const macs = memberAddresses(loadBalancer).map(mac);
-  const isHere = (known: string | undefined) => known !== undefined && isLocal(known);
+  const isHere = (known: string | undefined) => known !== undefined && isHoused(network.id, known);
   const local = heedsLocality(loadBalancer) ? macs.map((known) => (isHere(known) ? '1' : '0')).join('') : '';
-  const ill = illMembers(view, loadBalancer);
-  const own = [loadBalancer, ownerKey, plug, state, addresses.join(), local, [...ill].map(({ key }) => key).join()];
+  const ill = illMembers(view, loadBalancer).map(({ key }) => key);
+  const own = [loadBalancer, ownerKey, plug, state, addresses.join(), local, ill.join()];
   const id = `load_balancer ${loadBalancer.key}`;
   return {
     id,
@@ -158,14 +157,12 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isLoc
     objects() {
       // For the balancer's own flows only whether a member can be reached counts; its MAC is the neighbour's business.
       const reachable = macs.map((known) => (known === undefined ? '0' : '1')).join('');
-      const isReachable = (address: string) => mac(address) !== undefined;
-      const isWell = (member: Member) => !ill.has(member);
-      const slotTables = view.slotTables(loadBalancer.id);
-      const surroundings = { isReachable, isLocal: (address: string) => isHere(mac(address)), isWell, slotTables };
-      const compute = () => balancerContribution(balancer, { hostId: view.hostId, addresses, ...surroundings });
+      const ofMembers = memberSurroundings(view, loadBalancer, isHoused);
+      const ofHost = { hostId: view.hostId, addresses, slotTables: view.slotTables(loadBalancer.id) };
+      const compute = () => balancerContribution(balancer, { ...ofHost, ...ofMembers });
       const shared = loadBalancer.placement === 'switch' ? { sharedBy: loadBalancer } : {};
       const objects = new Map<string, Planned>([[id, { id, dependencies: [...own, reachable], compute, ...shared }]]);
-      if (refusesSome(balancer, surroundings)) objects.set('reject', REJECT);
+      if (refusesSome(balancer, ofMembers)) objects.set('reject', REJECT);
       for (const listener of liveListeners(loadBalancer)) {
         const way = wayOf(balancer, listener);
         const tracked = isTracked(way);
@@ -198,16 +195,16 @@ export function memberSurroundings(
     isReachable: (address) => view.neighbour(id, address) !== undefined,
     isLocal: (address) => isHoused(id, view.neighbour(id, address) ?? ''),
     isWell(member) {
-      ill ??= illMembers(view, loadBalancer);
+      ill ??= new Set(illMembers(view, loadBalancer));
       return !ill.has(member);
     },
   };
 }
 
 /** Members that are asked for their health, and are not known to be well. */
-function illMembers(view: Pick<HostView, 'health'>, loadBalancer: LoadBalancer): ReadonlySet<Member> {
+function illMembers(view: Pick<HostView, 'health'>, loadBalancer: LoadBalancer): readonly Member[] {
   const health = view.health(loadBalancer.id);
-  return new Set(monitoredMembers(loadBalancer).filter(({ id }) => health[id] !== 'ONLINE'));
+  return monitoredMembers(loadBalancer).filter(({ id }) => health[id] !== 'ONLINE');
 }
 
 /** The ways there and back of connections to a former member. */

@@ -13,9 +13,12 @@ export type RememberedSlots = Readonly<Record<string, string>>;
 /** The table of a pool all of whose members serve, wherever they are; backups have no part in it. */
 export function fullTable(pool: Pool, family: Family, remembered: RememberedSlots): readonly number[] {
   const members = membersOf(pool, family);
-  const known = WHENS.map((when) => parse(remembered[nameOf(pool, family, when)]));
-  const same = known.find((one) => one.members === print(members));
-  return same?.table ?? slotTable(members, known[0]!.table);
+  return tableOf(members, print(members), knownOf(pool, family, remembered));
+}
+
+/** What is remembered of the members as printed; else the table before, dealt anew. */
+function tableOf(members: readonly SlotMember[], printed: string, known: readonly Known[]): readonly number[] {
+  return known.find((one) => one.members === printed)?.table ?? slotTable(members, known[0]!.table);
 }
 
 /**
@@ -26,16 +29,26 @@ export function rememberSlots({ pools, vips }: LoadBalancer, remembered: Remembe
   const records = pools.flatMap((pool) =>
     [...new Set(vips.map(familyOf))].flatMap((family) => {
       const [now, before] = WHENS.map((when) => nameOf(pool, family, when)) as [string, string];
-      const members = print(membersOf(pool, family));
-      const isKnown = parse(remembered[now]).members === members;
-      const text = `${members};${fullTable(pool, family, remembered).map(toWord).join(' ')}`;
-      return [[now, text] as const, [before, remembered[isKnown ? before : now]] as const];
+      const members = membersOf(pool, family);
+      const printed = print(members);
+      const known = knownOf(pool, family, remembered);
+      const text = `${printed};${tableOf(members, printed, known).map(toWord).join(' ')}`;
+      return [[now, text] as const, [before, remembered[known[0]!.members === printed ? before : now]] as const];
     }),
   );
   return Object.fromEntries(records.filter((record): record is [string, string] => record[1] !== undefined));
 }
 
 const WHENS = ['now', 'before'] as const;
+
+/** Of whom a table is that is remembered; undefined: of nobody, as there is none. */
+interface Known {
+  readonly members: string | undefined;
+  readonly table: readonly number[];
+}
+
+const knownOf = (pool: Pool, family: Family, remembered: RememberedSlots): readonly Known[] =>
+  WHENS.map((when) => parse(remembered[nameOf(pool, family, when)]));
 
 const nameOf = ({ id }: Pool, family: Family, when: (typeof WHENS)[number]): string => `${id} ${family} ${when}`;
 
@@ -54,7 +67,7 @@ const print = (members: readonly SlotMember[]): string =>
     .join(' ');
 
 /** A text that is none of these is of no members, and no table. */
-function parse(text = ''): { readonly members: string | undefined; readonly table: readonly number[] } {
+function parse(text = ''): Known {
   const [members, slots = ''] = text.split(';');
   const table = slots === '' ? [] : slots.split(' ').map((word) => Number.parseInt(word, 36));
   const isSound =

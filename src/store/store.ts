@@ -221,7 +221,7 @@ class OvsdbStore implements types.Store {
     return this.#writer.report((model) => reports.setProbed(model, loadBalancerId, found));
   }
 
-  setSlotTables(remembered: readonly types.RememberedSlots[]): Promise<void> {
+  setSlotTables(remembered: readonly types.DealtSlots[]): Promise<void> {
     return this.#writer.report((model) => reports.setSlotTables(model, remembered));
   }
 

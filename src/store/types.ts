@@ -23,7 +23,7 @@ import type { BalancerState, HostStatus, MemberHealth, Model, Observation } from
 export type * from '../model/specs.ts';
 
 /** What to remember of the slot tables of a load balancer: src/pipeline/remembered-slots.ts. */
-export interface RememberedSlots {
+export interface DealtSlots {
   readonly loadBalancerId: string;
   /** Of the load balancer that the tables were dealt for. */
   readonly generation: number;
@@ -151,7 +151,7 @@ export interface Store {
   /** Records what was found of a load balancer's members; undefined forgets. A load balancer that is gone is passed over. */
   setProbed(loadBalancerId: string, found: Found): Promise<void>;
   /** Remembers slot tables without a change number, those of load balancers that are still as of their `generation`. */
-  setSlotTables(remembered: readonly RememberedSlots[]): Promise<void>;
+  setSlotTables(remembered: readonly DealtSlots[]): Promise<void>;
   /** The same for several balancers in one go; those that are gone are passed over. */
   setObservations(observations: ReadonlyMap<string, Observation>): Promise<void>;
   setHostStatus(hostId: string, status: Partial<HostStatus>): Promise<void>;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { timestamp } from '../../store/change-set.ts';
 import type { ModelChange, Store } from '../../store/types.ts';
 import type { EventJson } from '../resources.ts';
 import { happenings } from './changes.ts';
@@ -59,7 +60,7 @@ export class EventLog {
   }
 
   readonly #record = (change: ModelChange): void => {
-    const time = this.#now().toISOString().replace('Z', '000');
+    const time = timestamp(this.#now());
     for (const happening of happenings(change)) {
       this.#newest++;
       const event = { id: this.newest, time, ...happening };

@@ -1,6 +1,14 @@
 /** Services and trees as the document of `hostlb apply`. */
 import type { NetworkJson } from '../../api/resources.ts';
 import { familyOf } from '../../model/addresses.ts';
+import {
+  HEALTH_MONITOR_DEFAULTS,
+  LISTENER_DEFAULTS,
+  LOAD_BALANCER_DEFAULTS,
+  MEMBER_DEFAULTS,
+  POOL_DEFAULTS,
+  TIMEOUT_DEFAULTS,
+} from '../../model/defaults.ts';
 import type { LoadBalancerTree, PoolTree } from '../services/read.ts';
 import { vipsOf } from '../services/read.ts';
 import type { Service } from '../services/service.ts';
@@ -61,26 +69,37 @@ function listenersOf(services: readonly Service[]): readonly Json[] {
 }
 
 /** Attribute → what it is when left out; those that have no default are always written. */
+const { lookupMode, returnPath, untilReady } = LOAD_BALANCER_DEFAULTS;
 const LOAD_BALANCER = {
-  ...{ description: '', admin_state_up: true, lookup_mode: 'respond', return_path: 'balancer', until_ready: 'hold' },
+  ...{
+    description: '',
+    admin_state_up: true,
+    lookup_mode: lookupMode,
+    return_path: returnPath,
+    until_ready: untilReady,
+  },
 };
+const { clientDataMs, memberConnectMs, memberDataMs, tcpInspectMs } = TIMEOUT_DEFAULTS;
 const LISTENER = {
   ...{ name: '', description: '', protocol: undefined, protocol_port: undefined, admin_state_up: true },
-  ...{ connection_limit: -1, timeout_client_data: 50_000, timeout_member_connect: 5000 },
-  ...{ timeout_member_data: 50_000, timeout_tcp_inspect: 0, allowed_cidrs: null },
+  ...{ connection_limit: LISTENER_DEFAULTS.connectionLimit, timeout_client_data: clientDataMs },
+  ...{ timeout_member_connect: memberConnectMs, timeout_member_data: memberDataMs },
+  ...{ timeout_tcp_inspect: tcpInspectMs, allowed_cidrs: null },
 };
+const { locality, localityFactor, slowStartSeconds, whenEmpty } = POOL_DEFAULTS;
 const POOL = {
   ...{ name: '', description: '', protocol: undefined, lb_algorithm: undefined, admin_state_up: true },
-  ...{ locality: 'none', locality_factor: 10, slow_start: 0, when_empty: 'reject' },
+  ...{ locality, locality_factor: localityFactor, slow_start: slowStartSeconds, when_empty: whenEmpty },
 };
+const { weight, backup } = MEMBER_DEFAULTS;
 const MEMBER = {
-  ...{ name: '', address: undefined, protocol_port: undefined, weight: 1, backup: false, admin_state_up: true },
+  ...{ name: '', address: undefined, protocol_port: undefined, weight, backup, admin_state_up: true },
   ...{ monitor_address: null, monitor_port: null },
 };
 const MONITOR = {
-  ...{ name: '', type: undefined, delay: undefined, timeout: undefined, max_retries: undefined, max_retries_down: 3 },
-  ...{ admin_state_up: true, http_method: null, url_path: null, expected_codes: null, http_version: null },
-  ...{ domain_name: null },
+  ...{ name: '', type: undefined, delay: undefined, timeout: undefined, max_retries: undefined },
+  ...{ max_retries_down: HEALTH_MONITOR_DEFAULTS.maxRetriesDown, admin_state_up: true, http_method: null },
+  ...{ url_path: null, expected_codes: null, http_version: null, domain_name: null },
 };
 
 /** All networks and load balancers. `flavors`: name by id. */

@@ -15,7 +15,7 @@ import {
   type Rows,
   VirtualMachineTable,
 } from '../rows.ts';
-import type { Found, RememberedSlots } from '../types.ts';
+import type { DealtSlots, Found } from '../types.ts';
 import { waitForRows } from '../wait-for-rows.ts';
 import type { Draft } from '../writer.ts';
 
@@ -142,7 +142,7 @@ function newsOf<T>(known: Readonly<Record<string, T>> | undefined, said: Readonl
  * Remembers slot tables, each only if its load balancer is still as of `generation`: what was dealt for other members is
  * of no use. Those that have changed or gone are passed over.
  */
-export function setSlotTables(model: Model, remembered: readonly RememberedSlots[]): Draft<void> {
+export function setSlotTables(model: Model, remembered: readonly DealtSlots[]): Draft<void> {
   const operations = remembered.flatMap(({ loadBalancerId, generation, tables }): Operation[] => {
     if (model.loadBalancers.get(loadBalancerId)?.generation !== generation) return [];
     return [
