@@ -185,7 +185,6 @@ describe('UDP in placement switch', function () {
     const kept = before.map((name) => (name === 's1' ? 's1' : 'error'));
     await until(async () => (await ask(first)).join() === kept.join(), {
       what: 'connections to s2 have ended',
-      withinMs: 15_000,
     });
     await world.vm('c1').run('close', { first, count: 8 });
   });

@@ -80,7 +80,7 @@ describe('lifecycle of balancers outside the switch', function () {
     for (const name of names.slice(0, 3)) await serves(name);
 
     const [row] = await rows('web', 'h1');
-    expect(row!.ready_ms).to.be.within(1, 20_000);
+    expect(row!.ready_ms).to.be.greaterThan(0);
     const log = readFileSync(`${world.lab.paths.dir}/controller.log`, 'utf8').split('\n');
     const told = log.filter((line) => line.includes('"balancer ready"')).map((line) => JSON.parse(line));
     const own = told.filter(({ host, name }) => host === 'h1' && name === 'web');

@@ -67,7 +67,7 @@ describe('statistics of placement switch', function () {
         now = await stats().catch((error: Error) => error);
         return !(now instanceof Error) && isSo(now) && now;
       },
-      { what: () => `${JSON.stringify(sent)}; counted: ${JSON.stringify(now)}`, withinMs: 15_000 },
+      { what: () => `${JSON.stringify(sent)}; counted: ${JSON.stringify(now)}` },
     );
   }
   const ofMembers = ({ members }: StatisticsJson): number =>
