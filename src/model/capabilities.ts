@@ -48,8 +48,8 @@ export type Attribute =
 
 /** All placements outside the switch run the same HAProxy. */
 const PROXY = {
-  protocol: ['TCP', 'HTTP'],
-  poolProtocol: ['TCP', 'HTTP', 'PROXY', 'PROXYV2'],
+  protocol: ['TCP', 'HTTP', 'HTTPS'],
+  poolProtocol: ['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2'],
   lb_algorithm: ['ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP', 'SOURCE_IP_PORT'],
   locality: ['none', 'prefer', 'only'],
   session_persistence: ['SOURCE_IP', 'HTTP_COOKIE', 'APP_COOKIE'],
@@ -73,8 +73,8 @@ const PROXY = {
 
 export const CAPABILITIES: Readonly<Record<Placement, Capabilities>> = {
   switch: {
-    protocol: ['TCP', 'UDP', 'SCTP'],
-    poolProtocol: ['TCP', 'UDP', 'SCTP'],
+    protocol: ['TCP', 'UDP', 'SCTP', 'HTTPS'],
+    poolProtocol: ['TCP', 'UDP', 'SCTP', 'HTTPS'],
     lb_algorithm: ['SOURCE_IP_PORT', 'SOURCE_IP', 'ROUND_ROBIN', 'LEAST_CONNECTIONS'],
     locality: ['none', 'prefer', 'only'],
     session_persistence: ['SOURCE_IP'],

@@ -27,6 +27,7 @@ export const LISTENER_DEFAULTS = {
   adminStateUp: true,
   connectionLimit: -1,
   insertHeaders: [],
+  omittedHeaders: [],
   timeouts: TIMEOUT_DEFAULTS,
   allowedCidrs: [],
   tags: [],

@@ -2,7 +2,7 @@
 export const LIMITS = {
   loadBalancers: 10_000,
   listenersPerLoadBalancer: 64,
-  poolsPerLoadBalancer: 64,
+  poolsPerLoadBalancer: 256,
   membersPerPool: 1024,
   subnetsPerNetwork: 32,
   balancerRangesPerNetwork: 32,

@@ -10,10 +10,11 @@ export const PLACEMENTS = ['switch', 'namespace', 'container', 'vm'] as const;
 /** Where the balancers of a load balancer live. In the Octavia API: its provider. */
 export type Placement = (typeof PLACEMENTS)[number];
 
-export const LISTENER_PROTOCOLS = ['TCP', 'UDP', 'SCTP', 'HTTP'] as const;
+export const LISTENER_PROTOCOLS = ['TCP', 'UDP', 'SCTP', 'HTTP', 'HTTPS'] as const;
+/** `HTTPS` is TLS that members end: balanced as TCP. */
 export type ListenerProtocol = (typeof LISTENER_PROTOCOLS)[number];
 
-export const POOL_PROTOCOLS = ['TCP', 'UDP', 'SCTP', 'HTTP', 'PROXY', 'PROXYV2'] as const;
+export const POOL_PROTOCOLS = ['TCP', 'UDP', 'SCTP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2'] as const;
 /** What members are spoken to with; `PROXY` and `PROXYV2` put the client's address before what a listener of any protocol forwards. */
 export type PoolProtocol = (typeof POOL_PROTOCOLS)[number];
 
@@ -146,6 +147,8 @@ export interface Listener {
   readonly connectionLimit: number;
   /** Which of these request headers an HTTP listener sets. Sorted as in INSERT_HEADERS. */
   readonly insertHeaders: readonly InsertHeader[];
+  /** Which it was told not to set: no difference to what it was told nothing about, but it reads back. Sorted likewise. */
+  readonly omittedHeaders: readonly InsertHeader[];
   /** Octavia's `timeout_client_data`, `timeout_member_connect`, `timeout_member_data`, `timeout_tcp_inspect`. */
   readonly timeouts: Timeouts;
   /** CIDRs, canonical text, of clients that may connect; empty = all. */

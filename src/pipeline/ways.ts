@@ -113,9 +113,13 @@ export const countsConnections = ({ algorithm, sessionPersistence }: Pool): bool
 /** Whether clients keep their members. */
 export const isSticky = (way: Way): boolean => way === 'stick' || way === 'stick_ask';
 
+/** Whether what is forwarded is as it came. */
+const passesThrough = (protocol: Listener['protocol'] | Pool['protocol']): boolean =>
+  protocol === 'TCP' || protocol === 'HTTPS';
+
 /** Whether the switch can serve it for a while. It chooses in its own way, but lets nobody in whom the listener would not. */
 function canStandIn({ protocol, connectionLimit, defaultPool }: LiveListener): boolean {
-  return protocol === 'TCP' && defaultPool.protocol === 'TCP' && connectionLimit === -1;
+  return passesThrough(protocol) && passesThrough(defaultPool.protocol) && connectionLimit === -1;
 }
 
 /**

@@ -90,6 +90,7 @@ function buildListener(
     tags: row.tags,
     connectionLimit: row.connection_limit ?? LISTENER_DEFAULTS.connectionLimit,
     insertHeaders: row.insert_headers as readonly InsertHeader[],
+    omittedHeaders: row.omitted_headers as readonly InsertHeader[],
     timeouts: share(previous?.timeouts, timeouts(row)),
     allowedCidrs: ipv4First(row.allowed_cidrs),
     defaultPool: row.default_pool === undefined ? undefined : context.pools.get(row.default_pool),

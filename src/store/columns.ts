@@ -33,6 +33,7 @@ export function listenerColumns(attributes: ListenerAttributes) {
     admin_state_up: attributes.adminStateUp,
     connection_limit: attributes.connectionLimit,
     insert_headers: attributes.insertHeaders,
+    omitted_headers: attributes.omittedHeaders,
     timeouts_ms: {
       client_data: timeouts.clientDataMs,
       member_connect: timeouts.memberConnectMs,

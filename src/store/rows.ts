@@ -79,6 +79,7 @@ export const ListenerTable = table('Listener', {
   admin_state_up: boolean,
   connection_limit: optional(integer),
   insert_headers: setOf(string),
+  omitted_headers: setOf(string),
   timeouts_ms: mapOf(string, integer),
   allowed_cidrs: setOf(string),
   default_pool: optional(uuid),

@@ -138,7 +138,7 @@ backend web
 `);
   });
 
-  it('has one backend for a pool of two listeners, and another one for a listener with other time-outs or protocol', () => {
+  it('has one backend for a pool of two listeners, and another one for a listener with other time-outs or that speaks HTTP', () => {
     const other = { clientDataMs: 1, memberConnectMs: 2, memberDataMs: 3, tcpInspectMs: 0 };
     const { text } = render(
       loadBalancer([
@@ -146,6 +146,7 @@ backend web
         listener('b', web, { protocolPort: 81 }),
         listener('c', web, { protocolPort: 82, timeouts: other }),
         listener('d', web, { protocolPort: 83, protocol: 'HTTP' }),
+        listener('e', web, { protocolPort: 84, protocol: 'HTTPS' }),
       ]),
     );
     expect(text.match(/^(backend| {2}default_backend) .*$/gm)).to.deep.equal([
@@ -153,6 +154,7 @@ backend web
       '  default_backend web',
       '  default_backend web.2',
       '  default_backend web.3',
+      '  default_backend web',
       'backend web',
       'backend web.2',
       'backend web.3',

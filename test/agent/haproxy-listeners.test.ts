@@ -95,6 +95,7 @@ describe('listeners of HAProxy', function () {
 
   const HEADERS: Readonly<Record<Exclude<PoolProtocol, 'UDP' | 'SCTP' | 'HTTP'>, (clientPort: number) => string>> = {
     TCP: () => '',
+    HTTPS: () => '',
     PROXY: (clientPort) => `PROXY TCP4 127.0.7.7 127.0.0.1 ${clientPort} ${port}\r\n`,
     PROXYV2: (clientPort) =>
       Buffer.concat([
@@ -102,7 +103,7 @@ describe('listeners of HAProxy', function () {
         Buffer.from([127, 0, 7, 7, 127, 0, 0, 1, clientPort >> 8, clientPort & 255, port >> 8, port & 255]),
       ]).toString('latin1'),
   };
-  for (const protocol of ['TCP', 'PROXY', 'PROXYV2'] as const) {
+  for (const protocol of ['TCP', 'HTTPS', 'PROXY', 'PROXYV2'] as const) {
     it(`put before what a client sends what a pool of protocol ${protocol} wants`, async () => {
       const { member: its, heard } = await silent();
       await serve({ members: [its], pool: { protocol } });

@@ -51,7 +51,7 @@ describe('CLI: usage', () => {
     ['member create p --address 10.0.0.1 --port 80 --weight 257', /Must be a number from 0 to 256/],
     ['member set p m', /nothing to change/],
     ['lb create --name a --network b --lookup-mode guess', /Allowed choices are respond, announce, static/],
-    ['listener create web --port 80 --protocol DCCP', /Allowed choices are TCP, UDP, SCTP, HTTP/],
+    ['listener create web --port 80 --protocol DCCP', /Allowed choices are TCP, UDP, SCTP, HTTP, HTTPS/],
     ['listener create web --port 80 --connection-limit -2', /Must be a number from -1 to/],
     ['listener create web --port 80 --insert-headers X-Forwarded-For', /is not KEY=VALUE/],
     ['pool create --lb l --algorithm SOURCE_IP --locality near', /Allowed choices are none, prefer, only/],

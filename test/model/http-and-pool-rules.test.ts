@@ -46,9 +46,15 @@ describe('HTTP listener rules', () => {
     expect(rest).to.deep.equal(LISTENER_DEFAULTS);
   });
 
-  it('takes headers as Octavia has them, and keeps those that are true', () => {
+  it('takes headers as Octavia has them, and remembers which shall not be', () => {
     const insertHeaders = { 'X-Forwarded-Proto': 'True', 'X-Forwarded-For': 'true', 'X-Forwarded-Port': 'false' };
-    expect(draft({ insertHeaders }).insertHeaders).to.deep.equal(['X-Forwarded-For', 'X-Forwarded-Proto']);
+    expect(draft({ insertHeaders })).to.deep.include({
+      insertHeaders: ['X-Forwarded-For', 'X-Forwarded-Proto'],
+      omittedHeaders: ['X-Forwarded-Port'],
+    });
+    const inserting = { ...http, insertHeaders: ['X-Forwarded-For'] } as const;
+    const omitting = patch({ insertHeaders: { 'X-Forwarded-For': 'false' } }, inserting);
+    expect(omitting.attributes).to.deep.include({ insertHeaders: [], omittedHeaders: ['X-Forwarded-For'] });
     expect(draft({ protocol: 'TCP', insertHeaders: {} }).insertHeaders).to.deep.equal([]);
   });
 
@@ -83,6 +89,11 @@ describe('HTTP listener rules', () => {
     ['HTTP with HTTP', { defaultPool: 'pool-http' }],
     ['HTTP with PROXY', { defaultPool: 'pool-proxy' }],
     ['TCP with TCP', { protocol: 'TCP', defaultPool: 'pool-tcp' }],
+    ['TCP with HTTP', { protocol: 'TCP', defaultPool: 'pool-http' }],
+    ['TCP with HTTPS', { protocol: 'TCP', defaultPool: { protocol: 'HTTPS', algorithm: 'SOURCE_IP' } }],
+    ['HTTPS with HTTPS', { protocol: 'HTTPS', defaultPool: { protocol: 'HTTPS', algorithm: 'SOURCE_IP' } }],
+    ['HTTPS with TCP', { protocol: 'HTTPS', defaultPool: 'pool-tcp' }],
+    ['HTTPS with PROXY', { protocol: 'HTTPS', defaultPool: 'pool-proxy' }],
     ['TCP with PROXY', { protocol: 'TCP', defaultPool: 'pool-proxy' }],
     ['TCP with PROXYV2', { protocol: 'TCP', defaultPool: { protocol: 'PROXYV2', algorithm: 'SOURCE_IP' } }],
   ];
@@ -113,12 +124,12 @@ describe('HTTP listener rules', () => {
     ],
     ['HTTP with TCP', 'invalid', mismatch('TCP', 'HTTP'), () => draft({ defaultPool: 'pool-tcp' })],
     [
-      'TCP with HTTP',
+      'HTTPS with HTTP',
       'invalid',
-      mismatch('HTTP', 'TCP'),
-      () => draft({ protocol: 'TCP', defaultPool: { protocol: 'HTTP', algorithm: 'SOURCE_IP' } }),
+      mismatch('HTTP', 'HTTPS'),
+      () => draft({ protocol: 'HTTPS', defaultPool: { protocol: 'HTTP', algorithm: 'SOURCE_IP' } }),
     ],
-    ['a change to such a pool', 'invalid', mismatch('HTTP', 'TCP'), () => patch({ defaultPoolId: 'pool-http' }, tcp)],
+    ['a change to such a pool', 'invalid', mismatch('TCP', 'HTTP'), () => patch({ defaultPoolId: 'pool-tcp' })],
     [
       'a new pool for such a listener',
       'invalid',

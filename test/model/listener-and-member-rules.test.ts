@@ -24,7 +24,7 @@ describe('listener and pool rules', () => {
   const full = loadBalancer('full', {
     vips: ['10.0.0.101'],
     listeners: Array.from({ length: 64 }, (_, i) => listener(i + 1)),
-    pools: Array.from({ length: 64 }, (_, i) => pool(`p${i}`)),
+    pools: Array.from({ length: 256 }, (_, i) => pool(`p${i}`)),
   });
   const p = pool('p');
   const some = loadBalancer('some', { vips: ['10.0.0.102'], listeners: [listener(80, p), listener(81)], pools: [p] });
@@ -84,9 +84,9 @@ describe('listener and pool rules', () => {
       () => draftPoolFor(model, some, { algorithm: 'SOURCE_IP' }, 'nope'),
     ],
     [
-      'a 65th pool',
+      'one pool too many',
       'conflict',
-      '65 are more than the limit of 64',
+      '257 are more than the limit of 256',
       () => draftPoolFor(model, full, { algorithm: 'SOURCE_IP' }),
     ],
     [

@@ -163,12 +163,15 @@ describe('whole load balancers', () => {
       'listeners of a load balancer: 65 are more than the limit of 64',
       { listeners: Array.from({ length: 65 }, (_, i) => tcp(i + 1)) },
     ],
-    ['65 pools', 'conflict', 'limit of 64', { pools: Array.from({ length: 65 }, () => simple) }],
+    ['257 pools', 'conflict', 'limit of 256', { pools: Array.from({ length: 257 }, () => simple) }],
     [
-      '65 inline pools',
+      '257 pools, some inline',
       'conflict',
-      'limit of 64',
-      { pools: [simple], listeners: Array.from({ length: 64 }, (_, i) => ({ ...tcp(i + 1), defaultPool: simple })) },
+      'limit of 256',
+      {
+        pools: Array.from({ length: 193 }, () => simple),
+        listeners: Array.from({ length: 64 }, (_, i) => ({ ...tcp(i + 1), defaultPool: simple })),
+      },
     ],
     ['port 0', 'invalid', "protocol_port. Value: '0'. Value should be greater or equal to 1", { listeners: [tcp(0)] }],
     [

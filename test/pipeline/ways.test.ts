@@ -47,6 +47,12 @@ describe('the way of connections', () => {
     for (const [, parts, , swi] of states) expect(wayOf(view({ untilReady: 'switch' }, parts), some)).to.equal(swi);
   });
 
+  it('of HTTPS is that of TCP', () => {
+    const https = { ...TCP, protocol: 'HTTPS', defaultPool: { ...TCP.defaultPool, protocol: 'HTTPS' } } as const;
+    for (const [, parts, , swi] of states) expect(wayOf(view({ untilReady: 'switch' }, parts), https)).to.equal(swi);
+    expect(wayOf(view({ placement: 'switch' }, {}), https)).to.equal('switch');
+  });
+
   const others: readonly (readonly [what: string, listener: LiveListener])[] = [
     ['HTTP', { ...TCP, protocol: 'HTTP' }],
     ['a pool that speaks PROXY', { ...TCP, defaultPool: { ...TCP.defaultPool, protocol: 'PROXY' } }],

@@ -64,6 +64,7 @@ describe('attributes of balancers outside the switch', () => {
       protocol: 'HTTP',
       connectionLimit: 100,
       insertHeaders: ['X-Forwarded-For', 'X-Forwarded-Proto'],
+      omittedHeaders: ['X-Forwarded-Port'],
       timeouts: { clientDataMs: 1000, memberConnectMs: 5000, memberDataMs: 50_000, tcpInspectMs: 5 },
       allowedCidrs: ['10.0.0.0/8', 'fd00::/8'],
     });
@@ -117,6 +118,7 @@ describe('attributes of balancers outside the switch', () => {
     expect(shop()).to.include({ lookupMode: 'static', untilReady: 'hold' });
     expect(shop().listeners[0]).to.deep.include({
       insertHeaders: [],
+      omittedHeaders: [],
       allowedCidrs: [],
       timeouts: { ...http!.timeouts, memberDataMs: 9 },
     });

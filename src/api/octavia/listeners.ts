@@ -97,7 +97,7 @@ function makeJson(
     protocol_port: listener.protocolPort,
     default_pool_id: listener.defaultPool?.id ?? null,
     connection_limit: listener.connectionLimit,
-    insert_headers: Object.fromEntries(listener.insertHeaders.map((header) => [header, 'true'])),
+    insert_headers: insertHeaders(listener),
     timeout_client_data: timeouts.clientDataMs,
     timeout_member_connect: timeouts.memberConnectMs,
     timeout_member_data: timeouts.memberDataMs,
@@ -105,6 +105,11 @@ function makeJson(
     allowed_cidrs: allowedCidrs.length === 0 ? null : allowedCidrs,
     loadbalancers: [{ id: loadBalancer.id }],
   };
+}
+
+function insertHeaders({ insertHeaders, omittedHeaders }: Listener): Readonly<Record<string, string>> {
+  const say = (headers: readonly string[], value: string) => headers.map((header) => [header, value]);
+  return Object.fromEntries([...say(insertHeaders, 'true'), ...say(omittedHeaders, 'false')]);
 }
 
 /** With its default pool in full, as the answer to a create with children has it. */

@@ -6,16 +6,7 @@ import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { ListenerPatch, ListenerSpec, PoolSpec } from '../specs.ts';
 import { transportOf } from '../transport.ts';
-import type {
-  InsertHeader,
-  Listener,
-  ListenerProtocol,
-  LoadBalancer,
-  Model,
-  Pool,
-  PoolProtocol,
-  Timeouts,
-} from '../types.ts';
+import type { Listener, ListenerProtocol, LoadBalancer, Model, Pool, PoolProtocol, Timeouts } from '../types.ts';
 import { INSERT_HEADERS, LISTENER_PROTOCOLS } from '../types.ts';
 import { bounded, flag, given, integer, invalidField, oneOf, tags, text, transportPort } from './fields.ts';
 import { draftPool } from './pools.ts';
@@ -23,12 +14,13 @@ import { label, type PoolContext, poolContext } from './site.ts';
 
 type Endpoint = Pick<Listener, 'protocol' | 'protocolPort'>;
 
-/** Which pools a listener can use. */
+/** Which pools a listener can use, as in Octavia. */
 const POOL_PROTOCOLS_OF: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]>> = {
-  TCP: ['TCP', 'PROXY', 'PROXYV2'],
+  TCP: ['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2'],
   UDP: ['UDP'],
   SCTP: ['SCTP'],
   HTTP: ['HTTP', 'PROXY', 'PROXYV2'],
+  HTTPS: ['HTTPS', 'TCP', 'PROXY', 'PROXYV2'],
 };
 
 const TIMEOUT_FIELDS = {
@@ -147,7 +139,7 @@ function merged(
     connectionLimit: given(patch.connectionLimit, base.connectionLimit, (value) =>
       integer('connection_limit', value, { min: -1, max: LIMITS.maxConnections }),
     ),
-    insertHeaders: given(patch.insertHeaders, base.insertHeaders, (value) => insertHeaders(base.protocol, value)),
+    ...headers(base, patch),
     timeouts: given(patch.timeouts, base.timeouts, (value) => timeouts(base.timeouts, value)),
     allowedCidrs: given(patch.allowedCidrs, base.allowedCidrs, (value) => allowedCidrs(vips, value)),
   };
@@ -161,7 +153,11 @@ function merged(
   return next;
 }
 
-function insertHeaders(protocol: ListenerProtocol, wanted: Readonly<Record<string, string>>): readonly InsertHeader[] {
+function headers(
+  { protocol, insertHeaders, omittedHeaders }: Headed,
+  { insertHeaders: wanted }: ListenerPatch,
+): Pick<Headed, 'insertHeaders' | 'omittedHeaders'> {
+  if (wanted === undefined) return { insertHeaders, omittedHeaders };
   const names = Object.keys(wanted);
   const unknown = names.find((name) => !INSERT_HEADERS.some((header) => header === name));
   if (unknown !== undefined) throw new ModelError('invalid', `${unknown} is not a valid option for insert_headers`);
@@ -169,8 +165,11 @@ function insertHeaders(protocol: ListenerProtocol, wanted: Readonly<Record<strin
     throw new ModelError('invalid', `insert-headers is not a valid option for a ${protocol} protocol listener.`);
   }
   for (const name of names) oneOf(`insert_headers.${name}`, String(wanted[name]).toLowerCase(), ['true', 'false']);
-  return INSERT_HEADERS.filter((header) => String(wanted[header]).toLowerCase() === 'true');
+  const said = (value: string) => INSERT_HEADERS.filter((header) => String(wanted[header]).toLowerCase() === value);
+  return { insertHeaders: said('true'), omittedHeaders: said('false') };
 }
+
+type Headed = Pick<Listener, 'protocol' | 'insertHeaders' | 'omittedHeaders'>;
 
 function timeouts(base: Timeouts, wanted: Partial<Timeouts>): Timeouts {
   const bounds = { min: 0, max: LIMITS.maxTimeoutMs };
