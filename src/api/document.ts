@@ -54,12 +54,17 @@ const loadBalancer = object({
   pools: listOf(pool).optional(),
 });
 
+const network = object({ name, ...networkShape });
+
+/** What a document is made of. */
+export const documentParts = { network, loadBalancer, listener, pool, member, monitor };
+
 /**
  * Networks are made before load balancers; `default_pool` is a pool or the name of one of the load balancer's `pools`,
  * `flavor` the id or name of a flavor.
  */
 export const documentSchema = object({
-  networks: listOf(object({ name, ...networkShape })).optional(),
+  networks: listOf(network).optional(),
   load_balancers: listOf(loadBalancer).optional(),
 });
 export type Document = z.output<typeof documentSchema>;

@@ -18,6 +18,7 @@ export function unsettable<T extends z.ZodType>(attribute: T, byDefault: z.outpu
   return attribute
     .nullable()
     .transform((value) => (value === null ? byDefault : value) as z.output<T>)
+    .meta({ default: byDefault })
     .optional();
 }
 

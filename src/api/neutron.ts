@@ -9,6 +9,7 @@ import type { Model, Network } from '../model/types.ts';
 import { ApiError, shorten } from './errors.ts';
 import { derivedId } from './octavia/common.ts';
 import { listAnswer, showAnswer } from './query.ts';
+import { network, subnet } from './resources/openstack.ts';
 import { type Answer, type Call, param, type Route } from './route.ts';
 
 export interface Subnet {
@@ -70,7 +71,7 @@ function subnetJson({ id, network, cidr }: Subnet) {
 function listNetworks(call: Call): Answer {
   return listAnswer(call, [...call.model.networks.values()].map(networkJson), {
     plural: 'networks',
-    attributes: ['id', 'name', 'status', 'admin_state_up', 'shared', 'router:external', 'project_id', 'tenant_id'],
+    of: network,
   });
 }
 
@@ -83,7 +84,7 @@ function showNetwork(call: Call): Answer {
 function listSubnets(call: Call): Answer {
   return listAnswer(call, [...subnetsIn(call.model)].map(subnetJson), {
     plural: 'subnets',
-    attributes: ['id', 'name', 'network_id', 'cidr', 'ip_version', 'enable_dhcp', 'project_id', 'tenant_id'],
+    of: subnet,
   });
 }
 

@@ -1,5 +1,7 @@
 /** What Octavia's lists can do: filter by any simple attribute, `fields`, `sort`, `limit` and `marker`. */
+import type { z } from 'zod';
 import { ApiError } from './errors.ts';
+import { plainAttributes } from './resources/kinds.ts';
 import type { Answer, Call } from './route.ts';
 
 type Item = Readonly<Record<string, unknown>> & { readonly id: string };
@@ -9,8 +11,8 @@ export interface ListOptions {
   readonly plural: string;
   /** Filters on what the object refers to; each tells whether the item (by id) matches. */
   readonly references?: Readonly<Record<string, (item: Item, value: string) => boolean>> | undefined;
-  /** Keys of an item, for when there are no items to look at. */
-  readonly attributes: readonly string[];
+  /** What the items are; lists are filtered and sorted by its plain attributes. */
+  readonly of: z.ZodObject;
   /** Attributes that lists are ordered by when the query does not say; age, then name, unless given. */
   readonly order?: readonly string[] | undefined;
 }
@@ -61,7 +63,7 @@ function filtered(items: readonly Item[], query: URLSearchParams, options: ListO
       continue;
     }
     const refers = Object.hasOwn(options.references ?? {}, key) ? options.references![key] : undefined;
-    if (refers === undefined && !options.attributes.includes(key)) {
+    if (refers === undefined && !plainAttributes(options.of).includes(key)) {
       throw new ApiError(400, 'One or more arguments are either duplicate or invalid');
     }
     left = left.filter((item) => values.some((value) => refers?.(item, value) ?? same(item[key], value)));
@@ -81,7 +83,7 @@ function sorted(items: readonly Item[], query: URLSearchParams, options: ListOpt
     ...query.getAll('sort_key').map((key, i) => `${key}:${query.getAll('sort_dir')[i] ?? 'asc'}`),
   ].map((sort) => {
     const [key = '', direction = 'asc'] = sort.split(':');
-    if (!options.attributes.includes(key)) throw new ApiError(400, `Supplied sort key '${key}' is not valid.`);
+    if (!plainAttributes(options.of).includes(key)) throw new ApiError(400, `Supplied sort key '${key}' is not valid.`);
     if (direction !== 'asc' && direction !== 'desc') {
       throw new ApiError(400, `Supplied sort direction '${direction}' is not valid.`);
     }

@@ -1,3 +1,4 @@
+import { openApi } from './description/openapi.ts';
 import { discoveryRoutes } from './discovery.ts';
 import { neutronRoutes } from './neutron.ts';
 import { flavorRoutes } from './octavia/flavors.ts';
@@ -25,7 +26,7 @@ import type { Route } from './route.ts';
 const OCTAVIA_ROOTS = ['', '/load-balancer'];
 const OCTAVIA_VERSIONS = ['/v2', '/v2.0'];
 
-const octavia = [
+const lbaas = [
   ...loadBalancerRoutes,
   ...listenerRoutes,
   ...poolRoutes,
@@ -33,6 +34,12 @@ const octavia = [
   ...healthMonitorRoutes,
   ...flavorRoutes,
   ...providerRoutes,
+];
+
+/** Some clients leave out `/lbaas`. */
+const octavia = [
+  ...lbaas,
+  ...lbaas.map((route) => ({ ...route, path: route.path.replace('/lbaas', '') })),
   ...neutronRoutes,
 ];
 
@@ -58,6 +65,7 @@ export const routes: readonly Route[] = [
   // where catalogs have Neutron
   ...OCTAVIA_VERSIONS.flatMap((version) => below(`/network${version}`, neutronRoutes)),
   ...below('/v1', own),
+  { method: 'GET', path: '/openapi.json', answer: () => ({ body: openApi() }) },
 ];
 
 function below(prefix: string, table: readonly Route[]): readonly Route[] {

@@ -34,7 +34,7 @@ describe('API: virtual machines', () => {
     const { iface_id: id, mac, ...rest } = whole;
     expect(mac).to.match(/^[0-9a-f][26ae](:[0-9a-f]{2}){5}$/);
     expect(rest).to.deep.equal({
-      ...{ name: 's1', host: 'h1', network: 'blue', owner: 'x', vm_id: id, registered: false },
+      ...{ id, name: 's1', host: 'h1', network: 'blue', owner: 'x', vm_id: id, registered: false },
       ...{ kind: 'container', addresses: ['10.0.0.21', 'fd00::21'] },
       ...{ serve_port: 80, vcpus: 0.5, memory_mib: 128, image: 'localhost/web' },
       ...{ state: 'pending', reason: '', client_of: [] },
@@ -124,9 +124,9 @@ describe('API: virtual machines', () => {
     const set = (owner: string, vms: unknown) => api.send('PUT', `/v1/quotas/${owner}`, { quota: { vms } });
 
     it('bound how many VMs an owner has, each owner by itself', async () => {
-      expect(await quota('x')).to.deep.equal({ owner: 'x', vms: 20, vms_used: 0 });
+      expect(await quota('x')).to.deep.equal({ id: 'x', owner: 'x', vms: 20, vms_used: 0 });
       const answer = await set('x', 1);
-      expect([answer.status, answer.body.quota]).to.deep.equal([200, { owner: 'x', vms: 1, vms_used: 0 }]);
+      expect([answer.status, answer.body.quota]).to.deep.equal([200, { id: 'x', owner: 'x', vms: 1, vms_used: 0 }]);
       const { iface_id: id } = await create({ name: 's1', owner: 'x' });
       const second = { vm: { name: 's2', host: 'h1', network: 'blue', owner: 'x' } };
       expect(await fault('POST', '/v1/vms', second)).to.deep.equal([
@@ -135,8 +135,8 @@ describe('API: virtual machines', () => {
       ]);
       await create({ name: 's3', owner: 'y' });
       expect((await api.send('GET', '/v1/quotas')).body.quotas).to.deep.equal([
-        { owner: 'x', id: 'x', vms: 1, vms_used: 1 },
-        { owner: 'y', id: 'y', vms: 20, vms_used: 1 },
+        { id: 'x', owner: 'x', vms: 1, vms_used: 1 },
+        { id: 'y', owner: 'y', vms: 20, vms_used: 1 },
       ]);
       await api.send('DELETE', `/v1/vms/${id}`);
       await create({ name: 's2', owner: 'x' });
@@ -144,8 +144,8 @@ describe('API: virtual machines', () => {
 
     it('can be set below what is there, and back to the default', async () => {
       await create({ name: 's1', owner: 'x' });
-      expect((await set('x', 0)).body.quota).to.deep.equal({ owner: 'x', vms: 0, vms_used: 1 });
-      expect((await set('x', null)).body.quota).to.deep.equal({ owner: 'x', vms: 20, vms_used: 1 });
+      expect((await set('x', 0)).body.quota).to.deep.equal({ id: 'x', owner: 'x', vms: 0, vms_used: 1 });
+      expect((await set('x', null)).body.quota).to.deep.equal({ id: 'x', owner: 'x', vms: 20, vms_used: 1 });
     });
 
     it('are whole numbers', async () => {

@@ -103,7 +103,7 @@ describe('CLI: virtual machines', () => {
   });
 
   it('quotas are shown, set, met and set back', async () => {
-    expect(await json('quota show x')).to.deep.equal({ owner: 'x', vms: 20, vms_used: 0 });
+    expect(await json('quota show x')).to.deep.equal({ id: 'x', owner: 'x', vms: 20, vms_used: 0 });
     expect(await json('quota set x --vms 1')).to.deep.equal({ owner: 'x', vms: 1, vms_used: 0 });
     await ok('vm create s1 --host h1 --network blue --owner x');
     expect(await fails('vm create s2 --host h1 --network blue --owner x')).to.deep.equal([

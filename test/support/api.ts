@@ -10,6 +10,7 @@ import type { LoadBalancer } from '../../src/model/types.ts';
 import { Accounts } from '../../src/store/accounts.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { packaged } from '../../src/util/paths.ts';
+import { undescribed } from './described.ts';
 import { type OvsdbServer, startOvsdbServer } from './ovsdb-server.ts';
 
 /** A view whose answers are plain attributes. */
@@ -34,7 +35,7 @@ export interface ApiFixture {
   readonly store: Store;
   readonly view: FakeView;
   readonly app: FastifyInstance;
-  /** Sends a request in process. A string or Buffer is sent as it is, anything else as JSON. */
+  /** Sends a request in process; the answer must be as described. A string or Buffer is sent as it is, anything else as JSON. */
   send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answered>;
   /** Listens on a free port; answers the URL. */
   listen(): Promise<string>;
@@ -80,11 +81,11 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
         ...(body === undefined ? {} : { payload: raw ? body : JSON.stringify(body) }),
       });
       const json = response.body !== '' && String(response.headers['content-type']).startsWith('application/json');
-      return {
-        status: response.statusCode,
-        body: json ? response.json() : response.body,
-        headers: response.headers,
-      };
+      const { statusCode: status, headers: answered } = response;
+      const answer = { status, body: json ? response.json() : response.body, headers: answered };
+      const problem = undescribed({ method, path }, answer);
+      if (problem !== undefined) throw new Error(`${method} ${path} is answered otherwise than described: ${problem}`);
+      return answer;
     },
     listen: () => listen(app, { address: '127.0.0.1:0' }),
     async clear() {

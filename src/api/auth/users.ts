@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Accounts, User } from '../../store/accounts.ts';
 import { flag, object, text } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
+import { user } from '../resources/own.ts';
 import type { UserJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parse, parseBody } from '../validate.ts';
@@ -22,7 +23,7 @@ const newPassword = z
 const userName = text.regex(/^[^\s:/,][^:/,]*$/, 'Value should be a name without colon, comma and slash');
 const projectName = text.regex(/^[^/\s]+$/, 'Value should be a name without slash and space');
 
-const userPut = object({
+export const userPut = object({
   name: text.optional(),
   password: newPassword.optional(),
   enabled: flag.optional(),
@@ -44,7 +45,7 @@ export function userRoutes(accounts: Accounts): readonly Route[] {
   const list = (call: Call): Answer =>
     listAnswer(call, accounts.users().map(userJson), {
       plural: 'users',
-      attributes: ['id', 'name', 'enabled', 'password_set', 'created_at'],
+      of: user,
       order: ['name'],
     });
 

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
 import { FORBIDDEN } from '../auth/policy.ts';
-import { ApiError, unsupported } from '../errors.ts';
+import { ApiError } from '../errors.ts';
 import { adminStateUp, optionalText } from '../fields.ts';
 import type { ProvisioningStatus } from '../resources.ts';
 import type { Call } from '../route.ts';
@@ -28,32 +27,6 @@ export function ownerOf(
   const owner = (project_id || tenant_id) ?? caller.project ?? '';
   if (!mayReach(owner)) throw new ApiError(403, FORBIDDEN);
   return owner;
-}
-
-/** Attributes of a resource that no placement serves: the one value that each has. They read as that and may be set to that. */
-export type Fixed = Readonly<Record<string, unknown>>;
-
-/** Lets the fixed attributes pass the schema; `refuseFixed` looks at their values. */
-export function fixedShape<F extends Fixed>(fixed: F): { readonly [K in keyof F]: z.ZodOptional<z.ZodUnknown> } {
-  return Object.fromEntries(Object.keys(fixed).map((key) => [key, z.unknown().optional()])) as never;
-}
-
-/** Throws ApiError 501 when the body wants another value for a fixed attribute. */
-export function refuseFixed(placement: string, body: Readonly<Record<string, unknown>>, fixed: Fixed): void {
-  for (const [key, only] of Object.entries(fixed)) {
-    const wanted = body[key];
-    if (wanted === undefined || wanted === null) continue;
-    const allowed = typeof wanted === 'object' ? isEmpty(wanted) : sameText(wanted, only);
-    if (!allowed) throw unsupported(placement, key);
-  }
-}
-
-function isEmpty(value: object): boolean {
-  return Object.keys(value).length === 0;
-}
-
-function sameText(a: unknown, b: unknown): boolean {
-  return String(a).toLowerCase() === String(b).toLowerCase();
 }
 
 /** What all serialisers begin with. */

@@ -5,6 +5,7 @@ import type { Flavor, FlavorData, FlavorProfile } from '../../model/types.ts';
 import { invalidField } from '../errors.ts';
 import { flag, fraction, integer, object, text, unsettable } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
+import { flavor, flavorProfile } from '../resources/octavia.ts';
 import type { FlavorJson, FlavorProfileJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parse, parseBody } from '../validate.ts';
@@ -22,8 +23,8 @@ const dataShape = object({
 });
 
 const profileShape = { name: text, provider_name: text, flavor_data: z.string('Value should be a string') };
-const profileCreate = object(profileShape);
-const profileUpdate = object(profileShape).partial();
+export const profileCreate = object(profileShape);
+export const profileUpdate = object(profileShape).partial();
 
 const flavorShape = {
   name: text,
@@ -31,8 +32,8 @@ const flavorShape = {
   enabled: unsettable(flag, true),
   default: unsettable(flag, false),
 };
-const flavorCreate = object({ ...flavorShape, flavor_profile_id: text });
-const flavorUpdate = object({ ...flavorShape, name: text.optional() });
+export const flavorCreate = object({ ...flavorShape, flavor_profile_id: text });
+export const flavorUpdate = object({ ...flavorShape, name: text.optional() });
 
 /** Octavia has the data as JSON in a string. Throws ApiError 400. */
 function readData(json: string): Partial<FlavorData> {
@@ -69,7 +70,7 @@ function showProfile(call: Call, id: string): Answer {
 function listProfiles(call: Call): Answer {
   return listAnswer(call, [...call.model.flavorProfiles.values()].map(profileJson), {
     plural: 'flavorprofiles',
-    attributes: ['id', 'name', 'provider_name', 'flavor_data'],
+    of: flavorProfile,
     order: ['name'],
   });
 }
@@ -108,7 +109,7 @@ function show(call: Call, id: string): Answer {
 function list(call: Call): Answer {
   return listAnswer(call, [...call.model.flavors.values()].map(flavorJson), {
     plural: 'flavors',
-    attributes: ['id', 'name', 'description', 'enabled', 'flavor_profile_id', 'default'],
+    of: flavor,
     order: ['name'],
   });
 }

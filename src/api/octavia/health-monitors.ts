@@ -5,6 +5,7 @@ import type { HealthMonitor, LoadBalancer, Pool } from '../../model/types.ts';
 import { monitorAttributes, monitorChangeShape, monitorShape, newMonitorAttributes } from '../attributes.ts';
 import { object, uuid } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
+import { healthMonitor } from '../resources/octavia.ts';
 import type { HealthMonitorJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
@@ -16,8 +17,8 @@ const NAME = { root: 'healthmonitor', argument: 'health_monitor_' };
 
 /** Inside a pool that is created. */
 export const nestedMonitor = object({ ...monitorShape, ...owned, type: monitorType });
-const monitorCreate = nestedMonitor.extend({ pool_id: uuid });
-const monitorUpdate = object(monitorChangeShape);
+export const monitorCreate = nestedMonitor.extend({ pool_id: uuid });
+export const monitorUpdate = object(monitorChangeShape);
 
 /** What the store needs to make the monitor. Throws ApiError for what no placement serves. */
 export function monitorSpec(body: z.output<typeof nestedMonitor>, placement: string): HealthMonitorSpec {
@@ -65,17 +66,12 @@ function list(call: Call): Answer {
   });
   return listAnswer(call, monitors, {
     plural: 'healthmonitors',
-    attributes: FILTERS,
+    of: healthMonitor,
     references: {
       pool_id: (item, id) => (item as unknown as HealthMonitorJson).pools.some((pool) => pool.id === id),
     },
   });
 }
-const FILTERS = [
-  ...['id', 'name', 'type', 'delay', 'timeout', 'max_retries', 'max_retries_down', 'admin_state_up'],
-  ...['http_method', 'url_path', 'expected_codes', 'http_version', 'domain_name', 'project_id', 'tenant_id'],
-  ...['provisioning_status', 'operating_status', 'created_at', 'updated_at'],
-];
 
 async function create(call: Call): Promise<Answer> {
   const body = parseBody(monitorCreate, call.body, NAME);

@@ -6,35 +6,22 @@ import * as attributes from '../attributes.ts';
 import { invalidRequest } from '../errors.ts';
 import { object, port, text, uuid } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
+import { listener } from '../resources/octavia.ts';
 import type { ListenerJson, OperatingStatus, ProvisioningStatus } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
-import { commonJson, described, fixedShape, owned, refuseFixed } from './common.ts';
+import { commonJson, described, owned } from './common.ts';
+import { FIXED_OF_LISTENERS, fixedShape, refuseFixed } from './fixed.ts';
 import { nestedPool, poolSpec, poolTree } from './pools.ts';
 import { listenerProtocol, servedListenerProtocol } from './protocols.ts';
 import { remembering } from './remembered.ts';
 import { listenerTotals } from './stats.ts';
 import { type Health, healthIn, listenerOperating, partProvisioning } from './status.ts';
 
-const FIXED = {
-  l7policies: [],
-  default_tls_container_ref: null,
-  sni_container_refs: [],
-  client_ca_tls_container_ref: null,
-  client_authentication: 'NONE',
-  client_crl_container_ref: null,
-  tls_ciphers: null,
-  tls_versions: null,
-  alpn_protocols: null,
-  hsts_max_age: null,
-  hsts_include_subdomains: null,
-  hsts_preload: null,
-};
-
 const listenerShape = {
   ...described,
   ...owned,
-  ...fixedShape(FIXED),
+  ...fixedShape(FIXED_OF_LISTENERS),
   ...attributes.listenerShape,
   protocol: listenerProtocol,
   protocol_port: port,
@@ -46,21 +33,21 @@ export const nestedListener = object({
   ...listenerShape,
   default_pool: z.union([object({ name: text }), nestedPool]).nullish(),
 });
-const listenerCreate = object({
+export const listenerCreate = object({
   ...listenerShape,
   loadbalancer_id: uuid,
   default_pool: nestedPool.nullish(),
 });
-const listenerUpdate = object({
+export const listenerUpdate = object({
   ...described,
-  ...fixedShape(FIXED),
+  ...fixedShape(FIXED_OF_LISTENERS),
   ...attributes.listenerShape,
   default_pool_id: uuid.nullish(),
 });
 
 /** What the store needs to make the listener with its pool. Throws ApiError for what the placement does not serve. */
 export function listenerSpec(body: z.output<typeof nestedListener>, placement: string): ListenerSpec {
-  refuseFixed(placement, body, FIXED);
+  refuseFixed(placement, body, FIXED_OF_LISTENERS);
   const { default_pool: pool, default_pool_id: poolId } = body;
   if (pool && poolId) throw invalidRequest('Only one of default_pool and default_pool_id may be given');
   return {
@@ -74,10 +61,9 @@ export function listenerSpec(body: z.output<typeof nestedListener>, placement: s
   };
 }
 
-type Json = ListenerJson & typeof FIXED;
-const remembered = remembering<Listener, Json>();
+const remembered = remembering<Listener, ListenerJson>();
 
-export function listenerJson(loadBalancer: LoadBalancer, listener: Listener, health: Health): Json {
+export function listenerJson(loadBalancer: LoadBalancer, listener: Listener, health: Health): ListenerJson {
   const sources = [loadBalancer, partProvisioning(health), listenerOperating(listener, health)] as const;
   return remembered(listener, sources, () => makeJson(listener, ...sources));
 }
@@ -86,11 +72,11 @@ function makeJson(
   listener: Listener,
   loadBalancer: LoadBalancer,
   ...[provisioning, operating]: readonly [ProvisioningStatus, OperatingStatus]
-): Json {
+): ListenerJson {
   const { timeouts, allowedCidrs } = listener;
   return {
     ...commonJson(listener, loadBalancer.owner, provisioning),
-    ...FIXED,
+    ...FIXED_OF_LISTENERS,
     description: listener.description,
     operating_status: operating,
     protocol: listener.protocol,
@@ -135,17 +121,13 @@ function list(call: Call): Answer {
   });
   return listAnswer(call, listeners, {
     plural: 'listeners',
-    attributes: FILTERS,
+    of: listener,
     references: {
       loadbalancer_id: (item, id) => (item as unknown as ListenerJson).loadbalancers.some((lb) => lb.id === id),
       pool_id: (item, id) => item.default_pool_id === id,
     },
   });
 }
-const FILTERS = [
-  ...['id', 'name', 'description', 'protocol', 'protocol_port', 'admin_state_up', 'project_id', 'tenant_id'],
-  ...['provisioning_status', 'operating_status', 'created_at', 'updated_at', 'default_pool_id', 'connection_limit'],
-];
 
 function stats(call: Call): Answer {
   const { loadBalancer, listener } = requireListener(call.model, param(call, 'id'));
@@ -166,7 +148,7 @@ async function create(call: Call): Promise<Answer> {
 async function update(call: Call): Promise<Answer> {
   const { loadBalancer, listener } = requireListener(call.model, param(call, 'id'));
   const body = parseBody(listenerUpdate, call.body, { root: 'listener', argument: 'listener_' });
-  refuseFixed(loadBalancer.placement, body, FIXED);
+  refuseFixed(loadBalancer.placement, body, FIXED_OF_LISTENERS);
   if (typeof body.default_pool_id === 'string') requirePool(call.model, body.default_pool_id);
   const { generation } = await call.store.updateListener(listener.id, {
     name: body.name,

@@ -6,10 +6,12 @@ import type { Written } from '../../store/types.ts';
 import { loadBalancerAttributes, loadBalancerShape } from '../attributes.ts';
 import { listOf, object, text } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
+import { loadBalancer } from '../resources/octavia.ts';
 import type { LoadBalancerJson, OperatingStatus, ProvisioningStatus } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
-import { commonJson, described, fixedShape, owned, ownerOf, refuseFixed } from './common.ts';
+import { commonJson, described, owned, ownerOf } from './common.ts';
+import { FIXED_OF_LOAD_BALANCERS, fixedShape, refuseFixed } from './fixed.ts';
 import { forgetNetwork } from './foreign-networks.ts';
 import { listenerSpec, listenerTree, nestedListener } from './listeners.ts';
 import { nestedPool, poolSpec, poolTree } from './pools.ts';
@@ -20,14 +22,12 @@ import { type Health, healthIn, loadBalancerOperating } from './status.ts';
 import { statusTree } from './status-tree.ts';
 import { readVips, vipJson, vipShape } from './vip.ts';
 
-const FIXED = { vip_qos_policy_id: null, availability_zone: null };
-
 const NAME = { root: 'loadbalancer', argument: 'load_balancer' };
 
-const loadBalancerCreate = object({
+export const loadBalancerCreate = object({
   ...described,
   ...owned,
-  ...fixedShape(FIXED),
+  ...fixedShape(FIXED_OF_LOAD_BALANCERS),
   ...vipShape,
   ...loadBalancerShape,
   provider: text.nullish(),
@@ -35,24 +35,27 @@ const loadBalancerCreate = object({
   listeners: listOf(nestedListener).nullish(),
   pools: listOf(nestedPool).nullish(),
 });
-const loadBalancerUpdate = object({
+export const loadBalancerUpdate = object({
   ...described,
   ...fixedShape({ vip_qos_policy_id: null }),
   ...loadBalancerShape,
 });
 
-type Json = LoadBalancerJson & typeof FIXED;
-const remembered = remembering<LoadBalancer, Json>();
+const remembered = remembering<LoadBalancer, LoadBalancerJson>();
 
-export function loadBalancerJson(loadBalancer: LoadBalancer, health: Health): Json {
+export function loadBalancerJson(loadBalancer: LoadBalancer, health: Health): LoadBalancerJson {
   const sources = [loadBalancer, health.provisioning, loadBalancerOperating(loadBalancer, health)] as const;
   return remembered(loadBalancer, sources, () => makeJson(...sources));
 }
 
-function makeJson(loadBalancer: LoadBalancer, provisioning: ProvisioningStatus, operating: OperatingStatus): Json {
+function makeJson(
+  loadBalancer: LoadBalancer,
+  provisioning: ProvisioningStatus,
+  operating: OperatingStatus,
+): LoadBalancerJson {
   return {
     ...commonJson(loadBalancer, loadBalancer.owner, provisioning),
-    ...FIXED,
+    ...FIXED_OF_LOAD_BALANCERS,
     description: loadBalancer.description,
     operating_status: operating,
     provider: loadBalancer.placement,
@@ -85,24 +88,18 @@ function list(call: Call): Answer {
   const items = [...call.model.loadBalancers.values()].map((item) => loadBalancerJson(item, healthOf(item)));
   return listAnswer(call, items, {
     plural: 'loadbalancers',
-    attributes: FILTERS,
+    of: loadBalancer,
     references: {
       listener_id: (item, id) => (item as unknown as LoadBalancerJson).listeners.some((listener) => listener.id === id),
       pool_id: (item, id) => (item as unknown as LoadBalancerJson).pools.some((pool) => pool.id === id),
     },
   });
 }
-const FILTERS = [
-  ...['id', 'name', 'description', 'provider', 'admin_state_up', 'project_id', 'tenant_id'],
-  ...['provisioning_status', 'operating_status', 'created_at', 'updated_at', 'flavor_id', 'availability_zone'],
-  ...['lookup_mode', 'return_path', 'until_ready'],
-  ...['vip_address', 'vip_network_id', 'vip_subnet_id', 'vip_port_id', 'vip_qos_policy_id'],
-];
 
 async function create(call: Call): Promise<Answer> {
   const body = parseBody(loadBalancerCreate, call.body, NAME);
   const placement = requirePlacement(body.provider ?? DEFAULT_PLACEMENT);
-  refuseFixed(placement, body, FIXED);
+  refuseFixed(placement, body, FIXED_OF_LOAD_BALANCERS);
   const { id, generation } = await createIn(call, {
     name: body.name,
     description: body.description,

@@ -9,6 +9,7 @@ import { ApiError, invalidField } from '../errors.ts';
 import { addressAsWritten, listOf, object, port, uuid } from '../fields.ts';
 import { subnetId } from '../neutron.ts';
 import { listAnswer, showAnswer } from '../query.ts';
+import { member } from '../resources/octavia.ts';
 import type { MemberJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parse, parseBody } from '../validate.ts';
@@ -23,7 +24,8 @@ export const memberCreate = object({
   protocol_port: port,
   subnet_id: uuid.nullish(),
 });
-const memberUpdate = object({ ...named, ...memberShape });
+export const memberUpdate = object({ ...named, ...memberShape });
+export const memberBatch = object({ members: listOf(memberCreate) });
 type MemberCreate = z.output<typeof memberCreate>;
 
 /** What the store needs to make the member. */
@@ -68,25 +70,9 @@ function list(call: Call): Answer {
   return listAnswer(
     call,
     pool.members.map((member) => memberJson(loadBalancer, { pool, member }, health)),
-    { plural: 'members', attributes: FILTERS },
+    { plural: 'members', of: member },
   );
 }
-const FILTERS = [
-  ...[
-    'id',
-    'name',
-    'address',
-    'protocol_port',
-    'weight',
-    'backup',
-    'monitor_address',
-    'monitor_port',
-    'admin_state_up',
-    'project_id',
-    'tenant_id',
-  ],
-  ...['provisioning_status', 'operating_status', 'created_at', 'updated_at', 'subnet_id'],
-];
 
 async function create(call: Call): Promise<Answer> {
   const { loadBalancer, pool } = requirePool(call.model, param(call, 'pool'));
@@ -160,8 +146,7 @@ async function replaceMembers(
 }
 
 function readBatch(body: unknown): readonly MemberCreate[] {
-  const root = object({ members: listOf(memberCreate) });
-  return parse(root, body ?? {}, { at: 'members', argument: 'members_' }).members;
+  return parse(memberBatch, body ?? {}, { at: 'members', argument: 'members_' }).members;
 }
 
 function place(member: { readonly address: string; readonly protocolPort: number }): string {

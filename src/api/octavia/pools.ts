@@ -6,31 +6,23 @@ import * as attributes from '../attributes.ts';
 import { invalidField, invalidRequest } from '../errors.ts';
 import { listOf, object, uuid } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
+import { pool } from '../resources/octavia.ts';
 import type { OperatingStatus, PoolJson, ProvisioningStatus, SessionPersistenceJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
-import { commonJson, described, fixedShape, owned, refuseFixed } from './common.ts';
+import { commonJson, described, owned } from './common.ts';
+import { FIXED_OF_POOLS, fixedShape, refuseFixed } from './fixed.ts';
 import { monitorJson, monitorSpec, nestedMonitor } from './health-monitors.ts';
 import { memberCreate, memberJson, memberSpec } from './members.ts';
 import { algorithm, poolProtocol, servedAlgorithm, servedPoolProtocol } from './protocols.ts';
 import { remembering } from './remembered.ts';
 import { type Health, healthIn, partProvisioning, poolOperating } from './status.ts';
 
-const FIXED = {
-  tls_enabled: false,
-  tls_container_ref: null,
-  ca_tls_container_ref: null,
-  crl_container_ref: null,
-  tls_ciphers: null,
-  tls_versions: null,
-  alpn_protocols: null,
-};
-
 /** A pool inside another resource: what `pools` of a load balancer and `default_pool` of a listener hold. */
 const nestedShape = {
   ...described,
   ...owned,
-  ...fixedShape(FIXED),
+  ...fixedShape(FIXED_OF_POOLS),
   ...attributes.poolShape,
   protocol: poolProtocol,
   lb_algorithm: algorithm,
@@ -39,10 +31,10 @@ const nestedShape = {
   members: listOf(memberCreate).nullish(),
 };
 export const nestedPool = object(nestedShape);
-const poolCreate = object({ ...nestedShape, loadbalancer_id: uuid.nullish(), listener_id: uuid.nullish() });
-const poolUpdate = object({
+export const poolCreate = object({ ...nestedShape, loadbalancer_id: uuid.nullish(), listener_id: uuid.nullish() });
+export const poolUpdate = object({
   ...described,
-  ...fixedShape(FIXED),
+  ...fixedShape(FIXED_OF_POOLS),
   ...attributes.poolShape,
   lb_algorithm: algorithm.optional(),
   session_persistence: attributes.persistenceChange.nullish(),
@@ -50,7 +42,7 @@ const poolUpdate = object({
 
 /** What the store needs to make the pool with its members and monitor. Throws ApiError for what the placement does not serve. */
 export function poolSpec(body: z.output<typeof nestedPool>, placement: string): PoolSpec {
-  refuseFixed(placement, body, FIXED);
+  refuseFixed(placement, body, FIXED_OF_POOLS);
   const { session_persistence: persistence, healthmonitor: monitor } = body;
   return {
     name: body.name,
@@ -65,10 +57,9 @@ export function poolSpec(body: z.output<typeof nestedPool>, placement: string): 
   };
 }
 
-type Json = PoolJson & typeof FIXED;
-const remembered = remembering<Pool, Json>();
+const remembered = remembering<Pool, PoolJson>();
 
-export function poolJson(loadBalancer: LoadBalancer, pool: Pool, health: Health): Json {
+export function poolJson(loadBalancer: LoadBalancer, pool: Pool, health: Health): PoolJson {
   const sources = [loadBalancer, partProvisioning(health), poolOperating(pool, health)] as const;
   return remembered(pool, sources, () => makeJson(pool, ...sources));
 }
@@ -77,11 +68,11 @@ function makeJson(
   pool: Pool,
   loadBalancer: LoadBalancer,
   ...[provisioning, operating]: readonly [ProvisioningStatus, OperatingStatus]
-): Json {
+): PoolJson {
   const listeners = loadBalancer.listeners.filter((listener) => listener.defaultPool?.id === pool.id);
   return {
     ...commonJson(pool, loadBalancer.owner, provisioning),
-    ...FIXED,
+    ...FIXED_OF_POOLS,
     description: pool.description,
     operating_status: operating,
     protocol: pool.protocol,
@@ -135,15 +126,10 @@ function list(call: Call): Answer {
     (item as PoolJson)[kind].some((reference) => reference.id === id);
   return listAnswer(call, pools, {
     plural: 'pools',
-    attributes: FILTERS,
+    of: pool,
     references: { loadbalancer_id: refersTo('loadbalancers'), listener_id: refersTo('listeners') },
   });
 }
-const FILTERS = [
-  ...['id', 'name', 'description', 'protocol', 'lb_algorithm', 'admin_state_up', 'project_id', 'tenant_id'],
-  ...['provisioning_status', 'operating_status', 'created_at', 'updated_at', 'tls_enabled', 'healthmonitor_id'],
-  ...['locality', 'locality_factor', 'slow_start', 'when_empty'],
-];
 
 async function create(call: Call): Promise<Answer> {
   const body = parseBody(poolCreate, call.body, { root: 'pool', argument: 'pool_' });
@@ -175,7 +161,7 @@ async function update(call: Call): Promise<Answer> {
   const { loadBalancer, pool } = requirePool(call.model, param(call, 'id'));
   const body = parseBody(poolUpdate, call.body, { root: 'pool', argument: 'pool_' });
   const { placement } = loadBalancer;
-  refuseFixed(placement, body, FIXED);
+  refuseFixed(placement, body, FIXED_OF_POOLS);
   const { generation } = await call.store.updatePool(pool.id, {
     name: body.name,
     description: body.description,

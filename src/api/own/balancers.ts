@@ -4,6 +4,7 @@ import type { Balancer, Listener, LoadBalancer, Member, MemberHealth, Observatio
 import { ApiError, shorten } from '../errors.ts';
 import { countersOf, figuresJson } from '../octavia/stats.ts';
 import { listAnswer, showAnswer } from '../query.ts';
+import { balancer } from '../resources/own.ts';
 import type { BalancerJson, ListenerReferenceJson, MemberReferenceJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 
@@ -76,11 +77,7 @@ function isVisible({ model }: Call, { loadBalancerId }: Balancer): boolean {
 function list(call: Call): Answer {
   const seen = [...call.model.balancers.values()].filter((balancer) => isVisible(call, balancer));
   const balancers = seen.map((balancer) => balancerJson(balancer, call));
-  return listAnswer(call, balancers, {
-    plural: 'balancers',
-    attributes: ['id', 'loadbalancer_id', 'loadbalancer', 'host', 'placement', 'state', 'since', 'error'],
-    order: ['loadbalancer', 'host'],
-  });
+  return listAnswer(call, balancers, { plural: 'balancers', of: balancer, order: ['loadbalancer', 'host'] });
 }
 
 function show(call: Call): Answer {

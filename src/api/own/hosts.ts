@@ -4,12 +4,13 @@ import { reach } from '../auth/caller.ts';
 import { object, text } from '../fields.ts';
 import { appliedOn } from '../octavia/status.ts';
 import { listAnswer, showAnswer } from '../query.ts';
+import { host } from '../resources/own.ts';
 import type { FlowDiffJson, HostJson, ProgressJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
 import { requireSameName } from './networks.ts';
 
-const hostPut = object({ name: text.optional(), remote: text, bridge: text.optional() });
+export const hostPut = object({ name: text.optional(), remote: text, bridge: text.optional() });
 
 function hostJson(host: Host, call: Call): HostJson {
   const { id, name, remote, bridge, status } = host;
@@ -30,11 +31,7 @@ function show(call: Call): Answer {
 
 function list(call: Call): Answer {
   const hosts = [...call.model.hosts.values()].map((host) => hostJson(host, call));
-  return listAnswer(call, hosts, {
-    plural: 'hosts',
-    attributes: ['id', 'name', 'remote', 'bridge', 'status', 'ovs_version'],
-    order: ['name'],
-  });
+  return listAnswer(call, hosts, { plural: 'hosts', of: host, order: ['name'] });
 }
 
 async function put(call: Call): Promise<Answer> {

@@ -6,6 +6,7 @@ import type { Network } from '../../model/types.ts';
 import { invalidField } from '../errors.ts';
 import { flag, integer, listOf, object, text } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
+import { network } from '../resources/own.ts';
 import type { NetworkJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
@@ -33,7 +34,7 @@ export const networkShape = {
   balancer_range: ranges,
   anti_spoofing: flag.optional(),
 };
-const networkPut = object({ name: text.optional(), ...networkShape });
+export const networkPut = object({ name: text.optional(), ...networkShape });
 
 export function networkSpec(name: string, body: Omit<z.output<typeof networkPut>, 'name'>): NetworkSpec {
   const { vlan, subnets, balancer_range: ranges, anti_spoofing: antiSpoofing } = body;
@@ -52,7 +53,7 @@ function show(call: Call): Answer {
 
 function list(call: Call): Answer {
   const networks = [...call.model.networks.values()].map(networkJson);
-  return listAnswer(call, networks, { plural: 'networks', attributes: ['id', 'name', 'vlan'], order: ['name'] });
+  return listAnswer(call, networks, { plural: 'networks', of: network, order: ['name'] });
 }
 
 async function put(call: Call): Promise<Answer> {

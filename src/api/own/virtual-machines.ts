@@ -7,7 +7,7 @@ import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
 import { findVm } from './vms.ts';
 
-const vmPost = object({
+export const vmPost = object({
   name: text,
   host: text,
   network: text,

@@ -5,11 +5,12 @@ import type { Model, RegisteredPort, VirtualMachine } from '../../model/types.ts
 import { ApiError, shorten } from '../errors.ts';
 import { object, text } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
+import { vm } from '../resources/own.ts';
 import type { VmJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
 
-const vmPut = object({ iface_id: text.optional(), name: text.optional(), owner: text.optional() });
+export const vmPut = object({ iface_id: text.optional(), name: text.optional(), owner: text.optional() });
 
 /** Every VM port that a host shows, and every machine of ours and registered port that none shows, as far as the caller may see them. */
 export function vmsOf({ model, view, mayReach }: Pick<Call, 'model' | 'view' | 'mayReach'>): readonly VmJson[] {
@@ -32,7 +33,7 @@ function observedJson(port: ObservedPort, model: Model): VmJson {
   const network = port.network === undefined ? undefined : findNetwork(model, port.network);
   const serves = port.state === 'client' && network !== undefined;
   return {
-    iface_id: port.ifaceId,
+    ...{ id: port.ifaceId, iface_id: port.ifaceId },
     name: machine?.name ?? registered?.name ?? '',
     host: port.host,
     network: network?.name ?? null,
@@ -77,7 +78,7 @@ const UNSEEN = 'no connected host has a port with this iface-id';
 function absentMachineJson(machine: VirtualMachine, { hosts }: Model): VmJson {
   const { id, name, hostId, network, owner, mac } = machine;
   return {
-    ...{ iface_id: id, name, host: hosts.get(hostId)?.name ?? null, network: network.name, owner, mac, vm_id: id },
+    ...{ id, iface_id: id, name, host: hosts.get(hostId)?.name ?? null, network: network.name, owner, mac, vm_id: id },
     registered: false,
     ...machineJson(machine),
     ...stateOf(machine, { state: 'absent', reason: UNSEEN }),
@@ -87,7 +88,7 @@ function absentMachineJson(machine: VirtualMachine, { hosts }: Model): VmJson {
 
 function absentJson(port: RegisteredPort): VmJson {
   return {
-    iface_id: port.ifaceId,
+    ...{ id: port.ifaceId, iface_id: port.ifaceId },
     name: port.name,
     host: null,
     network: null,
@@ -102,13 +103,7 @@ function absentJson(port: RegisteredPort): VmJson {
 }
 
 function list(call: Call): Answer {
-  const vms = vmsOf(call).map((vm) => ({ ...vm, id: vm.iface_id }));
-  const answer = listAnswer(call, vms, {
-    plural: 'vms',
-    attributes: ['iface_id', 'name', 'host', 'network', 'owner', 'mac', 'vm_id', 'registered', 'kind', 'state'],
-    order: ['iface_id'],
-  });
-  return answer;
+  return listAnswer(call, vmsOf(call), { plural: 'vms', of: vm, order: ['iface_id'] });
 }
 
 /** By iface-id; a name or VM id that is unique will do too. Throws ApiError 404. */

@@ -1,0 +1,101 @@
+/** Octavia's operations, and Neutron's that its clients need. */
+import { flavorCreate, flavorUpdate, profileCreate, profileUpdate } from '../octavia/flavors.ts';
+import { monitorCreate, monitorUpdate } from '../octavia/health-monitors.ts';
+import { listenerCreate, listenerUpdate } from '../octavia/listeners.ts';
+import { loadBalancerCreate, loadBalancerUpdate } from '../octavia/load-balancers.ts';
+import { memberBatch, memberCreate, memberUpdate } from '../octavia/members.ts';
+import { poolCreate, poolUpdate } from '../octavia/pools.ts';
+import { answer, list } from '../resources/kinds.ts';
+import * as octavia from '../resources/octavia.ts';
+import * as openstack from '../resources/openstack.ts';
+import { collection, FIELDS, listing, type Operations, rooted } from './operation.ts';
+
+const LBAAS = '/v2.0/lbaas';
+
+const loadBalancers = `${LBAAS}/loadbalancers`;
+const pools = `${LBAAS}/pools`;
+const stats = { 200: rooted('stats', octavia.counters) };
+const statuses = { summary: 'Show the status tree', answers: { 200: rooted('statuses', octavia.statusTree) } };
+
+export const octaviaOperations: Operations = {
+  ...collection({
+    ...{ path: loadBalancers, one: 'loadbalancer', many: 'loadbalancers', title: 'a load balancer' },
+    ...{ resource: octavia.loadBalancer, created: octavia.loadBalancerTree },
+    ...{ create: loadBalancerCreate, update: loadBalancerUpdate },
+    references: { listener_id: 'The one of this listener', pool_id: 'The one of this pool' },
+  }),
+  [`DELETE ${loadBalancers}/:id`]: {
+    summary: 'Delete a load balancer',
+    query: { cascade: 'true: with its listeners and pools; else it must have none' },
+    answers: { 204: undefined },
+  },
+  [`PUT ${loadBalancers}/:id/failover`]: { summary: 'Make every balancer of it anew', answers: { 202: undefined } },
+  [`GET ${loadBalancers}/:id/status`]: statuses,
+  [`GET ${loadBalancers}/:id/statuses`]: statuses,
+  [`GET ${loadBalancers}/:id/stats`]: { summary: 'Counters of all its listeners', answers: stats },
+  ...collection({
+    ...{ path: `${LBAAS}/listeners`, one: 'listener', many: 'listeners', title: 'a listener' },
+    ...{ resource: octavia.listener, create: listenerCreate, update: listenerUpdate },
+    references: { loadbalancer_id: 'Those of this load balancer', pool_id: 'Those with this default pool' },
+  }),
+  [`GET ${LBAAS}/listeners/:id/stats`]: { summary: 'Counters of a listener', answers: stats },
+  ...collection({
+    ...{ path: pools, one: 'pool', many: 'pools', title: 'a pool' },
+    ...{ resource: octavia.pool, create: poolCreate, update: poolUpdate },
+    references: { loadbalancer_id: 'Those of this load balancer', listener_id: 'The default pool of this listener' },
+  }),
+  ...collection({
+    ...{ path: `${pools}/:pool/members`, one: 'member', many: 'members', title: 'a member' },
+    ...{ resource: octavia.member, create: memberCreate, update: memberUpdate },
+  }),
+  [`PUT ${pools}/:pool/members`]: {
+    summary: 'Make the members be those of a list',
+    description: 'They are matched by address and port: those that are there change, others come, and the rest goes.',
+    body: memberBatch,
+    query: { additive_only: 'true: the rest stays' },
+    answers: { 202: undefined },
+  },
+  ...collection({
+    ...{ path: `${LBAAS}/healthmonitors`, one: 'healthmonitor', many: 'healthmonitors', title: 'a health monitor' },
+    ...{ resource: octavia.healthMonitor, create: monitorCreate, update: monitorUpdate },
+    references: { pool_id: 'The one of this pool' },
+  }),
+  ...collection({
+    ...{ path: `${LBAAS}/flavors`, one: 'flavor', many: 'flavors', title: 'a flavor' },
+    ...{ resource: octavia.flavor, create: flavorCreate, update: flavorUpdate },
+  }),
+  ...collection({
+    ...{ path: `${LBAAS}/flavorprofiles`, one: 'flavorprofile', many: 'flavorprofiles', title: 'a flavor profile' },
+    ...{ resource: octavia.flavorProfile, create: profileCreate, update: profileUpdate },
+  }),
+  [`GET ${LBAAS}/providers`]: {
+    summary: 'List placements',
+    query: FIELDS,
+    answers: { 200: answer({ providers: list(octavia.described) }) },
+  },
+  [`GET ${LBAAS}/providers/:provider/flavor_capabilities`]: {
+    summary: 'List what flavors of a placement may say',
+    query: FIELDS,
+    answers: { 200: answer({ flavor_capabilities: list(octavia.described) }) },
+  },
+  [`GET ${LBAAS}/providers/:provider/availability_zone_capabilities`]: {
+    summary: 'List what availability zones of a placement may say',
+    query: FIELDS,
+    answers: { 200: answer({ availability_zone_capabilities: list(octavia.described) }) },
+  },
+};
+
+export const neutronOperations: Operations = {
+  'GET /v2.0/networks': listing('networks', openstack.network),
+  'GET /v2.0/networks/:id': {
+    summary: 'Show a network',
+    query: FIELDS,
+    answers: { 200: rooted('network', openstack.network) },
+  },
+  'GET /v2.0/subnets': listing('subnets', openstack.subnet),
+  'GET /v2.0/subnets/:id': {
+    summary: 'Show a subnet',
+    query: FIELDS,
+    answers: { 200: rooted('subnet', openstack.subnet) },
+  },
+};
