@@ -104,14 +104,14 @@ describe('CLI: virtual machines', () => {
 
   it('quotas are shown, set, met and set back', async () => {
     expect(await json('quota show x')).to.deep.equal({ id: 'x', owner: 'x', vms: 20, vms_used: 0 });
-    expect(await json('quota set x --vms 1')).to.deep.equal({ owner: 'x', vms: 1, vms_used: 0 });
+    expect(await json('quota set x --vms 1')).to.deep.equal({ id: 'x', owner: 'x', vms: 1, vms_used: 0 });
     await ok('vm create s1 --host h1 --network blue --owner x');
     expect(await fails('vm create s2 --host h1 --network blue --owner x')).to.deep.equal([
       1,
       'hostlb: Quota has been met for resources: virtual_machine (1 of 1, owner x)\n',
     ]);
     expect(await ok('quota list')).to.equal('OWNER  VMS  USED\nx      1    1\n');
-    expect(await json('quota set x --vms default')).to.deep.equal({ owner: 'x', vms: 20, vms_used: 1 });
+    expect(await json('quota set x --vms default')).to.deep.equal({ id: 'x', owner: 'x', vms: 20, vms_used: 1 });
   });
 
   it('neighbours and cloud-init tell what static load balancers need in a VM', async () => {
