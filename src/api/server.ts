@@ -25,11 +25,20 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as 
  * The HTTP API as a fastify instance that does not listen yet. Every error, of whatever origin, is answered as
  * Octavia's fault JSON; every answer carries `x-openstack-request-id`, every write `x-hostlb-generation`.
  */
-export function createApi({ store, view, logger, authentication, tls }: ApiComponents): FastifyInstance {
+export function createApi({
+  store,
+  view,
+  logger,
+  authentication,
+  tls,
+  requestTimeoutMs = REQUEST_TIMEOUT_MS,
+}: ApiComponents): FastifyInstance {
+  // fastify sets the time-out too late for Node to have it apply to headers and bodies alike
+  const impatience = { requestTimeout: requestTimeoutMs, connectionsCheckingInterval: requestTimeoutMs / 2 };
   const app = Fastify({
-    ...(tls && { https: tlsOptions(tls) }),
+    ...(tls ? { https: { ...tlsOptions(tls), ...impatience } } : { http: impatience }),
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: requestTimeoutMs,
     genReqId: () => `req-${randomUUID()}`,
     logController: new LogController({ disableRequestLogging: true }),
     // closing must not wait for clients that keep their connection

@@ -12,4 +12,6 @@ export interface ApiComponents {
   readonly authentication?: Authentication | undefined;
   /** Undefined: plain HTTP. */
   readonly tls?: ApiTlsFiles | undefined;
+  /** How long a request may take to arrive, in ms; default 60 s. */
+  readonly requestTimeoutMs?: number | undefined;
 }

@@ -49,6 +49,7 @@ export interface ApiFixtureOptions {
   readonly auth?: unknown;
   readonly logger?: Logger;
   readonly tls?: ApiTlsFiles;
+  readonly requestTimeoutMs?: number;
   /** What time it is, for tokens and for who fails too often; in ms. */
   readonly now?: () => number;
 }
@@ -60,12 +61,12 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
   const view = createView();
   const accounts = new Accounts({ remote: server.unix });
   await accounts.start();
-  const { logger, tls, now } = options;
+  const { logger, tls, now, requestTimeoutMs } = options;
   const authentication =
     options.auth === undefined
       ? undefined
       : createAuthentication({ config: checkAuthConfig(options.auth), accounts, now });
-  const app = createApi({ store, view, logger, tls, authentication });
+  const app = createApi({ store, view, logger, tls, authentication, requestTimeoutMs });
   return {
     server,
     accounts,
