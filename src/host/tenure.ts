@@ -81,7 +81,7 @@ export class Tenure {
       await this.#refuseForeign();
       this.#lock ??= this.#ask();
       if (await this.#isHad(signal)) break;
-      if (!this.#isForeign) await this.#lookWhoHolds();
+      if (!this.#isForeign) this.#lookWhoHolds();
     }
     this.#isStandingBy = false;
     this.#isHeld = true;
@@ -122,22 +122,26 @@ export class Tenure {
     await this.#init.ovsdb.unlock(this.#lockName).catch(() => {});
   }
 
-  async #lookWhoHolds(): Promise<void> {
+  #lookWhoHolds(): void {
     const holder = this.#claim?.controller;
-    if (holder === this.controller && this.#hasGhost) {
-      await this.#release();
-      this.#lock = this.#init.ovsdb.lock(this.#lockName, { steal: true });
-      return;
+    if (holder === this.controller && this.#hasGhost) this.#takeBack();
+    else {
+      this.#isStandingBy = true;
+      this.#init.waits(holder ?? 'unknown');
     }
-    this.#isStandingBy = true;
-    this.#init.waits(holder ?? 'unknown');
+  }
+
+  /** From our ghost. In one go: where the switch was lost, too, two wait for the lock, and either may get here. */
+  #takeBack(): void {
+    void this.#release();
+    this.#lock = this.#init.ovsdb.lock(this.#lockName, { steal: true });
   }
 
   /** After a reconnect the lock may be with our ghost, or with somebody who was faster; a moment later it is clear who. */
   async #confirm(): Promise<void> {
     if (!this.#isHeld || (await this.#isHad(NEVER))) return;
     if (!this.#isHeld || !this.#init.ovsdb.synced) return;
-    if (this.#claim?.controller === this.controller && this.#hasGhost) await this.#lookWhoHolds();
+    if (this.#claim?.controller === this.controller && this.#hasGhost) this.#takeBack();
     else this.#lose();
   }
 

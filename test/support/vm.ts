@@ -42,18 +42,24 @@ export interface Answered {
 export interface Failure {
   readonly endpoint: Endpoint;
   readonly error: string;
-  /** When the connection began, since the load began. */
+  /** When the connection began, or was asked, since the load began. */
   readonly beganMs: number;
+  /** Whether it was one that is kept; it was asked no more after this. */
+  readonly isKept: boolean;
+}
+
+export interface LoadProgress {
+  readonly answered: number;
+  readonly failed: number;
 }
 
 export interface LoadResult {
   /** How many answers each server gave. */
   readonly answers: Readonly<Record<string, number>>;
   readonly failures: readonly Failure[];
-  /** The longest time that an answered connection took. */
-  readonly longestMs: number;
-  /** When the last answered connection began, since the load began. */
-  readonly lastAnsweredMs: number;
+  /** How many connections are open still of those that were kept, and how often all of them have answered. */
+  readonly kept: number;
+  readonly keptAnswers: number;
 }
 
 interface Command<I, O> {
@@ -94,9 +100,15 @@ export interface Commands {
   >;
   /** So many bytes down and so many up; whether both arrived whole. */
   readonly transfer: Command<Endpoint & { readonly bytes: number }, boolean>;
-  /** New connections at a steady rate, to the endpoints in turn, until `unload`. */
-  readonly load: Command<{ readonly endpoints: readonly Endpoint[]; readonly perSecond: number }, void>;
-  readonly progress: Command<undefined, { readonly answered: number; readonly failed: number }>;
+  /**
+   * New connections at a steady rate, to the endpoints in turn, and so many that are kept and asked once a second, until
+   * `unload`. Resolves when those that are kept are open.
+   */
+  readonly load: Command<
+    { readonly endpoints: readonly Endpoint[]; readonly perSecond: number; readonly kept?: number },
+    void
+  >;
+  readonly progress: Command<undefined, LoadProgress>;
   readonly unload: Command<undefined, LoadResult>;
   /** Connections that are kept; answers the number of the first one. */
   readonly open: Command<Endpoint & { readonly count?: number }, number>;

@@ -27,7 +27,8 @@ export interface WorldInit {
 /** Every flow of ours. */
 export const OUR_COOKIE = 'cookie=0x686c000000000000/0xffff000000000000';
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
