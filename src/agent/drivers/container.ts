@@ -16,6 +16,7 @@ import type { SwitchPorts } from '../switch-ports.ts';
 import type { SandboxDriver } from './driver.ts';
 import { createLocalDriver, emptyFolder, type SandboxLauncher } from './local-driver.ts';
 import { refusal } from './local-runtime.ts';
+import { CHECK } from './runtime.ts';
 
 const HAPROXY = '/usr/sbin/haproxy';
 const PARALLELISM = 4;
@@ -98,7 +99,7 @@ function createLauncher(names: SandboxNames, { image: defaultImage, chroot }: La
       return Number(await readFile(pidFile, 'utf8'));
     },
     async check(file) {
-      const command = ['run', '--rm', '--network', 'none', ...words(), image(), '-c', '-f', file];
+      const command = ['run', '--rm', '--network', 'none', ...words(), image(), ...CHECK, file];
       await podman(command).catch((error: AgentError) => {
         // Others are podman's own.
         const isRefusal = (error.cause as { code?: unknown } | undefined)?.code === 1;

@@ -8,6 +8,7 @@ import { type Cgroups, createCgroups, type Limits } from './cgroup.ts';
 import type { SandboxDriver } from './driver.ts';
 import { createLocalDriver, type SandboxLauncher } from './local-driver.ts';
 import { refusal } from './local-runtime.ts';
+import { CHECK } from './runtime.ts';
 
 export const HAPROXY = '/usr/sbin/haproxy';
 /** Starting programs is what it takes: more at once only wait for each other. */
@@ -64,7 +65,7 @@ function createLauncher(names: SandboxNames, { cgroups, unlimited }: Limiting): 
       return child.pid!;
     },
     async check(file) {
-      await run(HAPROXY, ['-c', '-f', file]).catch((error: AgentError) => {
+      await run(HAPROXY, [...CHECK, file]).catch((error: AgentError) => {
         throw refusal(error);
       });
     },

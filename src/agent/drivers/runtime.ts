@@ -37,6 +37,9 @@ export interface ProxyRuntime {
 /** Makes a runtime. `ended` is called once when an HAProxy that was adopted or started ended by itself. */
 export type RuntimeFactory = (ended: (reason: string) => void) => ProxyRuntime;
 
+/** Words to have HAProxy check the file named next. Without `-W` it refuses one that has no listener. */
+export const CHECK = ['-W', '-c', '-f'] as const;
+
 /** What HAProxy complains of in what it printed; undefined when of nothing. */
 export function complaintIn(log: string): string | undefined {
   const alerts = [...log.matchAll(/\[ALERT\]\s+\(\d+\) : (.*)$/gm)].map(([, text]) => text!.trim());

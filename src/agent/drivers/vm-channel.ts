@@ -13,8 +13,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { AgentError } from '../errors.ts';
 
-/** The guest ends a script after 10 s; its answer may have to wait for those before it. */
-const ANSWER_TIMEOUT_MS = 15_000;
+/** The guest ends a script after 30 s; its answer may have to wait for those before it. */
+const ANSWER_TIMEOUT_MS = 45_000;
 /** With base64, the guest keeps it three times in its memory for a moment. */
 const MAX_SCRIPT_SIZE = 4 << 20;
 /** The guest cuts its output off below that. */

@@ -22,6 +22,8 @@ export interface DomainSpec {
 /** The name of the channel's port; the guest looks for it (scripts/image/init). */
 const CHANNEL = 'hostlb';
 const METADATA = 'urn:hostlb:sandbox';
+/** All that there is. An emulated machine without RDRAND would have HAProxy wait a second for random numbers. */
+const CPU = { kvm: 'host-passthrough', qemu: 'maximum' } as const;
 /** The timer of an emulated machine is as exact as it gets: measuring it takes half a second and sometimes fails. */
 const COMMAND_LINE = 'console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check';
 
@@ -60,7 +62,8 @@ function render(spec: DomainSpec, version: string): string {
     <cmdline>${COMMAND_LINE}</cmdline>
   </os>
   <features><acpi/></features>
-${spec.acceleration === 'kvm' ? "  <cpu mode='host-passthrough'/>\n" : ''}  <clock offset='utc'/>
+  <cpu mode='${CPU[spec.acceleration]}'/>
+  <clock offset='utc'/>
   <on_poweroff>destroy</on_poweroff>
   <on_reboot>destroy</on_reboot>
   <on_crash>destroy</on_crash>

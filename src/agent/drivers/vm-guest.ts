@@ -1,5 +1,7 @@
 /** Scripts for the shell of a balancer's virtual machine: Busybox, HAProxy, ip (scripts/image). Pure. */
 
+import { CHECK } from './runtime.ts';
+
 /** Where the machine's HAProxy has its files; the machine has nobody else. */
 export const GUEST = {
   statsSocket: '/run/stats.sock',
@@ -63,7 +65,7 @@ export const writeStatesScript = (states: string): string => heredoc(GUEST.state
 
 /** Prints what HAProxy says of a configuration, and last that it is valid, if it is. */
 export const checkScript = (config: string): string =>
-  `${heredoc(CANDIDATE, config)}\nhaproxy -c -f ${CANDIDATE} && echo ${VALID} || :`;
+  `${heredoc(CANDIDATE, config)}\nhaproxy ${CHECK.join(' ')} ${CANDIDATE} && echo ${VALID} || :`;
 export const VALID = 'is valid';
 
 /** Prints what the master answers to a line. */

@@ -27,7 +27,7 @@ const ADOPT_TIMEOUT_MS = 4_000;
 const ASK_TIMEOUT_MS = 4_000;
 /** How long connections may finish when the balancer goes. Its last client is gone by then. */
 const SOFT_STOP_MS = 1_000;
-const HARD_STOP_MS = 3_000;
+const HARD_STOP_MS = 10_000;
 const CONFIG = 'haproxy.cfg';
 
 /** A machine as its HAProxy's runtime sees it. */

@@ -7,7 +7,7 @@
  *   switch ── tap hlbKEY-… ──────┘       DIR/console.log: what its kernel says
  */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { AgentError } from '../errors.ts';
@@ -29,9 +29,9 @@ const DEFAULTS = { vcpus: 1, memoryMib: 128 } as const;
 /** An emulated machine needs a whole processor while it boots. */
 const PARALLELISM = 2;
 const BOOT_TIMEOUT_MS = 60_000;
-/** How long a machine that runs may take to answer, be it only that it boots still. */
-const ADOPT_TIMEOUT_MS = 20_000;
-const SETUP_TIMEOUT_MS = 5_000;
+/** How long a machine that has booted may take to answer. */
+const ADOPT_TIMEOUT_MS = 15_000;
+const SETUP_TIMEOUT_MS = 10_000;
 
 export interface VmDriverInit {
   readonly naming: Naming;
@@ -78,6 +78,7 @@ interface PartsInit extends Pick<VmDriverInit, 'ports' | 'libvirt' | 'images'> {
 function createParts({ names, ports, libvirt, lost, images, accelerate }: PartsInit): SandboxParts {
   const path = join(names.dir, 'channel.sock');
   const console = join(names.dir, 'console.log');
+  const description = join(names.dir, 'domain.xml');
   let channel: VmChannel | undefined;
   let heard = (_words: readonly string[]): void => {};
   /** What the machine was last made and set to; undefined: not looked at yet. */
@@ -151,12 +152,21 @@ function createParts({ names, ports, libvirt, lost, images, accelerate }: PartsI
     throw new AgentError('name-taken', `virtual machine ${names.name} exists and is not this agent's: remove it`);
   };
 
+  /** How long to wait for a machine that may boot still: it was started when its description was written. */
+  const patience = async (): Promise<number> => {
+    const ageMs = await stat(description).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => BOOT_TIMEOUT_MS,
+    );
+    return Math.max(ADOPT_TIMEOUT_MS, BOOT_TIMEOUT_MS - Math.max(ageMs, 0));
+  };
+
   /** Takes over a machine that is as it should be, and answers: sets its network. */
   const adopt = async (version: string, script: string): Promise<boolean> => {
     if ((await runningVersion()) !== version) return false;
     if (!(await taps()).some(({ name, isHeld }) => name === names.link && isHeld)) return false;
     try {
-      if (channel === undefined) await connect(ADOPT_TIMEOUT_MS);
+      if (channel === undefined) await connect(await patience());
       await channel!.run(script, SETUP_TIMEOUT_MS);
       return true;
     } catch (error) {
@@ -174,9 +184,8 @@ function createParts({ names, ports, libvirt, lost, images, accelerate }: PartsI
     await Promise.all([path, console].map((file) => rm(file, { force: true })));
     await mkdir(names.dir, { recursive: true, mode: 0o711 });
     await createTap(names, spec.mtu);
-    const xml = join(names.dir, 'domain.xml');
-    await writeFile(xml, domainXml(spec));
-    await libvirt.create(xml);
+    await writeFile(description, domainXml(spec));
+    await libvirt.create(description);
     await connect(BOOT_TIMEOUT_MS).catch(async (cause: Error) => {
       const said = (await readFile(console, 'utf8').catch(() => '')).trim().slice(-200);
       throw new AgentError('no-answer', `${cause.message}${said === '' ? '' : `; its console says: ${said}`}`, {

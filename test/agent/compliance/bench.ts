@@ -126,6 +126,9 @@ frontend web
   return { text, version: word, servers: [] };
 }
 
+/** One without a listener. */
+export const SILENT: ProxyConfig = { text: 'global\n  description silent\n', version: 'silent', servers: [] };
+
 /** One that HAProxy refuses. */
 export const BAD: ProxyConfig = {
   text: 'global\n  description bad\nfrontend web\n  nonsense\n',
