@@ -6,8 +6,7 @@ import { requireSystem } from '../support/requirements.ts';
 import { Fixture, freePort, type RequestOptions, shares, who } from './loopback.ts';
 import { listener, loadBalancer, member, pool } from './model.ts';
 
-describe('algorithms of HAProxy', function () {
-  this.timeout(60_000);
+describe('algorithms of HAProxy', () => {
   const fixture = new Fixture();
   let port: number;
   let memberPort: number;

@@ -16,8 +16,7 @@ import { healthMonitor, listener, loadBalancer, member, pool } from './model.ts'
 
 const { http } = HEALTH_MONITOR_DEFAULTS;
 
-describe('health monitors of HAProxy', function () {
-  this.timeout(60_000);
+describe('health monitors of HAProxy', () => {
   const fixture = new Fixture();
   let port: number;
   let url: string;

@@ -222,8 +222,7 @@ backend web
     });
   });
 
-  describe('as HAProxy reads it', function () {
-    this.timeout(120_000);
+  describe('as HAProxy reads it', () => {
     let dir: string;
     before(async function () {
       requireSystem(this, ['haproxy']);

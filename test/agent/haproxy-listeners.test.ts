@@ -9,8 +9,7 @@ import { listener, loadBalancer, member, pool } from './model.ts';
 
 const HTTP = { protocol: 'HTTP' } as const;
 
-describe('listeners of HAProxy', function () {
-  this.timeout(60_000);
+describe('listeners of HAProxy', () => {
   const fixture = new Fixture();
   let port: number;
   before(function () {

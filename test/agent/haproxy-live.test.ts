@@ -12,8 +12,7 @@ import { until } from '../support/until.ts';
 import { type Balancer, Fixture, freePort, request, shares, who } from './loopback.ts';
 import { healthMonitor, listener, loadBalancer, member, pool } from './model.ts';
 
-describe('HAProxy under traffic', function () {
-  this.timeout(120_000);
+describe('HAProxy under traffic', () => {
   const fixture = new Fixture();
   let port: number;
   let url: string;

@@ -4,8 +4,7 @@ import { requireSystem } from '../support/requirements.ts';
 import { type Backend, type Balancer, Fixture, freePort, request, shares, who } from './loopback.ts';
 import { healthMonitor, listener, loadBalancer, member, pool } from './model.ts';
 
-describe('session persistence of HAProxy', function () {
-  this.timeout(60_000);
+describe('session persistence of HAProxy', () => {
   const fixture = new Fixture();
   let port: number;
   let backends: Backend[];

@@ -18,8 +18,7 @@ const MOMENTS_MS: Partial<Record<SandboxPlacement, readonly number[]>> = {
 };
 
 for (const subject of SUBJECTS.filter(({ placement }) => MOMENTS_MS[placement] !== undefined)) {
-  describe(`agent killed at its work with placement ${subject.placement}`, function () {
-    this.timeout(120_000);
+  describe(`agent killed at its work with placement ${subject.placement}`, () => {
     const host = new TestHost();
     const loadBalancers: string[] = [];
 

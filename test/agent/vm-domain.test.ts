@@ -33,7 +33,6 @@ describe('description of a virtual machine', () => {
 
   for (const [what, spec] of Object.entries(specs)) {
     it(`${what}: libvirt's schema has nothing against it`, async function () {
-      this.timeout(20_000);
       requireSystem(this, ['virt-xml-validate', 'xmllint']);
       const folder = await mkdtemp(join(tmpdir(), 'hostlb-domain-'));
       try {

@@ -14,8 +14,7 @@ async function shell(...scripts: readonly string[]): Promise<string> {
     .stdout;
 }
 
-describe('scripts for a virtual machine', function () {
-  this.timeout(30_000);
+describe('scripts for a virtual machine', () => {
   before(function () {
     requireSystem(this, ['unshare', 'haproxy']);
   });

@@ -11,8 +11,7 @@ import { requireSystem } from '../support/requirements.ts';
 import { until } from '../support/until.ts';
 import { VM_PROGRAMS } from '../support/vm-images.ts';
 
-describe("libvirtd of an agent's own", function () {
-  this.timeout(60_000);
+describe("libvirtd of an agent's own", () => {
   let folder: string;
   let dir: string;
   let libvirt: Libvirt;

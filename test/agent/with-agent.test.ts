@@ -13,8 +13,7 @@ import { requireSystem } from '../support/requirements.ts';
 import { until } from '../support/until.ts';
 import { Bench } from './compliance/bench.ts';
 
-describe('controller with agent', function () {
-  this.timeout(60_000);
+describe('controller with agent', () => {
   const bench = new Bench();
   let stateDir: string;
   const stops: (() => Promise<void>)[] = [];

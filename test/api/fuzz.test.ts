@@ -15,8 +15,7 @@ interface Request {
   readonly body: string | undefined;
 }
 
-describe('API: requests made from its description', function () {
-  this.timeout(120_000);
+describe('API: requests made from its description', () => {
   let api: ApiFixture;
 
   before(async () => {

@@ -15,8 +15,7 @@ const FLOWS = [
 ];
 const LINE = 'trace h1 --from c1 --to 10.0.0.100:80';
 
-describe('CLI: flows and traces explained', function () {
-  this.timeout(20_000);
+describe('CLI: flows and traces explained', () => {
   let api: ApiFixture;
   let url: string;
   let ovs: Ovs;

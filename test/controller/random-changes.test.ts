@@ -171,8 +171,7 @@ function tableAfter(changes: readonly Change[]): Readonly<Record<string, string>
   return Object.fromEntries(items.map(({ key, body }) => [key, body]));
 }
 
-describe(`any history of changes (HOSTLB_SEED=${SEED})`, function () {
-  this.timeout(60_000);
+describe(`any history of changes (HOSTLB_SEED=${SEED})`, () => {
   let fleet: Fleet | undefined;
   afterEach(async () => {
     await fleet?.stop();

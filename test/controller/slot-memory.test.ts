@@ -6,8 +6,7 @@ import { until } from '../support/until.ts';
 const addressOf = (number: number): string => `10.0.1.${number}`;
 const spec = (number: number) => ({ address: addressOf(number), protocolPort: 80 });
 
-describe('slot tables of a pool that changes', function () {
-  this.timeout(120_000);
+describe('slot tables of a pool that changes', () => {
   let fleet: Fleet;
   let host: FakeHost;
 

@@ -32,8 +32,7 @@ const present = loadBalancers.filter((lb) => lb !== absent);
 
 const tablesOf = ({ passes }: Told) => passes.flatMap(({ steps }) => steps.map(({ name }) => name));
 
-describe('traces of a real switch', function () {
-  this.timeout(30_000);
+describe('traces of a real switch', () => {
   let site: Site;
   before(async function () {
     requireSystem(this);

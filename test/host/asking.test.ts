@@ -39,8 +39,7 @@ interface Packet {
   readonly from?: 1 | 2;
 }
 
-describe('a switch that asks the controller', function () {
-  this.timeout(30_000);
+describe('a switch that asks the controller', () => {
   let ovs: Ovs;
   let kept: Kept;
 

@@ -44,8 +44,7 @@ const viewOf = (loadBalancer: LoadBalancer, neighbours = macs) =>
     neighbours: { [blue.id]: neighbours },
   });
 
-describe('a switch whose clients stay with their members', function () {
-  this.timeout(60_000);
+describe('a switch whose clients stay with their members', () => {
   let ovs: Ovs;
   let kept: Kept;
   let lastPort: number;

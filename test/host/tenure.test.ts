@@ -18,8 +18,7 @@ const [ONE, TWO] = [serving('10.0.0.100'), serving('10.0.0.99')];
 const STANDS_BY = /^another controller keeps bridge br0: \S+ pid \d+/;
 const FOREIGN = /^bridge br0 is kept for another state database, by \S+ pid \d+.*hostlb host take-over/;
 
-describe('who keeps a bridge', function () {
-  this.timeout(30_000);
+describe('who keeps a bridge', () => {
   let ovs: Ovs;
   let kept: Kept[];
 

@@ -8,8 +8,7 @@ describe('OVSDB cluster', () => {
   const pool = clientPool();
   let servers: readonly OvsdbServer[];
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     servers = await startOvsdbCluster({ schema: await writeSchema(directory.path), database: 'Shop', size: 3 });
   });
   after(() => Promise.all(servers.map((server) => server.stop())));
@@ -46,8 +45,7 @@ describe('OVSDB cluster', () => {
     }
   });
 
-  it('goes on when the leader is killed, with the replica intact and only differences fetched', async function () {
-    this.timeout(60_000);
+  it('goes on when the leader is killed, with the replica intact and only differences fetched', async () => {
     const client = pool.open({ remote: remotes(), tables: shopTables });
     const first = await connectedTo(client as never);
     await client.whenSynced();

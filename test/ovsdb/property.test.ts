@@ -82,8 +82,7 @@ describe('replica under random transactions', () => {
   });
   after(() => server.stop());
 
-  it('equals what the server selects, at the writer, at a bystander and from scratch', async function () {
-    this.timeout(60_000);
+  it('equals what the server selects, at the writer, at a bystander and from scratch', async () => {
     const tables = shopTables;
     const [writer, bystander] = await Promise.all([0, 1].map(() => pool.synced({ remote: server.unix, tables })));
     let committed = 0;

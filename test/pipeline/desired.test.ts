@@ -32,9 +32,7 @@ function fresh(view: HostView) {
   return desired;
 }
 
-describe('the desired flows and groups of a host', function () {
-  this.timeout(60_000);
-
+describe('the desired flows and groups of a host', () => {
   it('are after any sequence of views those of the last view alone', () => {
     fc.assert(
       fc.property(fc.array(anyView, { minLength: 1, maxLength: 6 }), (views) => {

@@ -164,7 +164,7 @@ export class Fleet {
   }
 
   /** Resolves when every kept host has the newest change and, by the law, incremental = from scratch = switch. */
-  async settled(withinMs = 30_000): Promise<void> {
+  async settled(withinMs = 90_000): Promise<void> {
     await Promise.all(this.kept.map((host) => this.#settledOn(host, withinMs)));
   }
 

@@ -30,7 +30,7 @@ async function text(response: IncomingMessage): Promise<string> {
 
 /** One request over a connection of its own. */
 async function ask(input: Commands['request']['input']): Promise<Answered> {
-  const { address, port = 80, path = '/', headers = {}, timeoutMs = 5000 } = input;
+  const { address, port = 80, path = '/', headers = {}, timeoutMs = 20_000 } = input;
   const signal = AbortSignal.timeout(timeoutMs);
   try {
     const sent = get({ host: address, port, path, headers, agent: false, signal, ...origin(input) });
@@ -49,7 +49,7 @@ async function fetchOnce(endpoint: Endpoint, timeoutMs: number): Promise<string>
 }
 
 async function fetchMany(input: Commands['fetch']['input']): Promise<string[]> {
-  const { count = 1, parallel = 1, timeoutMs = 5000 } = input;
+  const { count = 1, parallel = 1, timeoutMs = 20_000 } = input;
   const answers: string[] = [];
   let left = count;
   const worker = async (): Promise<void> => {
@@ -102,7 +102,7 @@ const handlers: { readonly [K in keyof Commands]: (input: Commands[K]['input']) 
     conversations.push(...opened);
     return first;
   },
-  async ask({ first, count = 1, timeoutMs = 5000 }) {
+  async ask({ first, count = 1, timeoutMs = 20_000 }) {
     const asked = conversations.slice(first, first + count);
     return Promise.all(asked.map((one) => one.ask(timeoutMs).catch((error) => `error ${reason(error)}`)));
   },

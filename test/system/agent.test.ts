@@ -11,8 +11,7 @@ import { requireSystem } from '../support/requirements.ts';
 const VIP4 = '10.0.0.100';
 const VIP6 = 'fd00::100';
 
-describe('agent on Open vSwitch', function () {
-  this.timeout(60_000);
+describe('agent on Open vSwitch', () => {
   const host = new TestHost();
   let web: LoadBalancer;
   let namespace: string;

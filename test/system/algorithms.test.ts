@@ -22,8 +22,7 @@ const MEMBERS: Readonly<Record<string, Member>> = Object.fromEntries(
 const members = (weights: Readonly<Record<string, number>>): Member[] =>
   Object.entries(weights).map(([name, weight]) => ({ ...MEMBERS[name]!, weight }));
 
-describe('algorithms', function () {
-  this.timeout(60_000);
+describe('algorithms', () => {
   const world = new World({
     part: 'al',
     controller: ['--linger', '0.5'],

@@ -14,8 +14,7 @@ import { World } from '../support/world.ts';
 const NAMESPACE = { placement: 'namespace', algorithm: 'ROUND_ROBIN' } as const;
 const NAMES = ['s1', 's2'];
 
-describe('faults of balancers outside the switch', function () {
-  this.timeout(90_000);
+describe('faults of balancers outside the switch', () => {
   const world = new World({
     part: 'bf',
     controller: ['--linger', '0.5'],
@@ -102,7 +101,6 @@ describe('faults of balancers outside the switch', function () {
           ),
         {
           what: 'a change is accepted',
-          withinMs: 30_000,
         },
       );
       await nobodyNoticed();
@@ -115,7 +113,7 @@ describe('faults of balancers outside the switch', function () {
         const lost = () =>
           readFileSync(`${world.lab.paths.host('h1')}/agent.log`, 'utf8').split('state database lost').length;
         const before = lost();
-        await until(() => lost() > before, { what: 'the agent has noticed', withinMs: 60_000 });
+        await until(() => lost() > before, { what: 'the agent has noticed' });
         await nobodyNoticed();
         process.kill(haproxy().master, 'SIGKILL');
         await servedAgain();
@@ -130,7 +128,6 @@ describe('faults of balancers outside the switch', function () {
           ),
         {
           what: 'a change is accepted',
-          withinMs: 30_000,
         },
       );
     });

@@ -20,8 +20,7 @@ const members = (weights: Readonly<Record<string, number>>) =>
     })),
   );
 
-describe('choosing in the controller', function () {
-  this.timeout(60_000);
+describe('choosing in the controller', () => {
   const world = new World({
     part: 'ch',
     controller: ['--linger', '0.5'],

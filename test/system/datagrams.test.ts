@@ -10,8 +10,7 @@ const UDP = { listener: { protocol: 'UDP' } } as const;
 const DIRECT = ['10.0.0.101', 'fd00::101'];
 const SERVERS = ['s1', 's2'];
 
-describe('UDP in placement switch', function () {
-  this.timeout(60_000);
+describe('UDP in placement switch', () => {
   const world = new World({
     part: 'udp',
     controller: ['--drain', '3'],
@@ -134,7 +133,7 @@ describe('UDP in placement switch', function () {
     expect([...(await served())]).to.include('s2');
     const ids = (await world.sh('h2', 'ovs-vsctl', 'get', 'Interface', 'vm-s2', 'external_ids')).trim();
     await world.sh('h2', 'ovs-vsctl', 'del-port', 'vm-s2');
-    await until(async () => [...(await served())].join() === 's1', { what: 's1 serves all', withinMs: 20_000 });
+    await until(async () => [...(await served())].join() === 's1', { what: 's1 serves all' });
     const plug = ['add-port', 'br-int', 'vm-s2', '--', 'set', 'Interface', 'vm-s2', `external_ids=${ids}`];
     await world.sh('h2', 'ovs-vsctl', ...plug);
     const isBack = async () => (await world.vm('c1').run('datagrams', { address: '10.0.0.22', port: 53 }))[0];

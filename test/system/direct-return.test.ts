@@ -15,8 +15,7 @@ const DIRECT = { return_path: 'direct', owner: 'shop' } as const;
 const TRACKED_VIPS = ['10.0.0.101', 'fd00::101'];
 const LATER_PORT = 4000;
 
-describe('return path direct', function () {
-  this.timeout(60_000);
+describe('return path direct', () => {
   const world = new World({
     part: 'dr',
     topology: {

@@ -15,8 +15,7 @@ import { World } from '../support/world.ts';
 /** Where the agent makes cgroups of version 2, or of version 1. */
 const TREES = ['/sys/fs/cgroup/hostlb', '/sys/fs/cgroup/cpu/hostlb', '/sys/fs/cgroup/memory/hostlb'];
 
-describe('flavors', function () {
-  this.timeout(60_000);
+describe('flavors', () => {
   const world = new World({
     part: 'fl',
     controller: ['--linger', '0.5'],
@@ -103,7 +102,6 @@ describe('flavors', function () {
   });
 
   it('CPUs and memory of a container', async function () {
-    this.timeout(180_000);
     requireSystem(this, CONTAINER_PROGRAMS);
     await containerImage();
     await make('boxed', ...'--placement container --vcpus 0.5 --memory 64 --max-connections 77'.split(' '));

@@ -11,8 +11,7 @@ const [C1, C1_6] = addressesOf(11);
 const [C2, C2_6] = addressesOf(12);
 const PORT = 7777;
 
-describe('guards of a VIP', function () {
-  this.timeout(60_000);
+describe('guards of a VIP', () => {
   const world = new World({
     part: 'gd',
     topology: {

@@ -17,8 +17,7 @@ const memberNamed = (name: string, more: Partial<Member> = {}): Member => {
   return { name, address: name === 's2' ? v6 : v4, protocol_port: 80, ...more };
 };
 
-describe('health monitors', function () {
-  this.timeout(60_000);
+describe('health monitors', () => {
   const world = new World({
     part: 'hm',
     controller: ['--linger', '0.5'],

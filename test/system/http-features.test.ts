@@ -11,8 +11,7 @@ import { World } from '../support/world.ts';
 const PROXY_PORT = 8080;
 const SECOND = addressesOf(150);
 
-describe('features of listeners', function () {
-  this.timeout(60_000);
+describe('features of listeners', () => {
   const world = new World({
     part: 'hf',
     controller: ['--linger', '0.5'],

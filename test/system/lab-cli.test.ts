@@ -11,8 +11,7 @@ import { packaged } from '../../src/util/paths.ts';
 import { labName, remains } from '../support/lab.ts';
 import { requireSystem } from '../support/requirements.ts';
 
-describe('lab on the command line', function () {
-  this.timeout(60_000);
+describe('lab on the command line', () => {
   const lab = createLab({ name: labName('e') });
   let dir: string;
   before(function () {

@@ -30,8 +30,7 @@ if (verb === 'controller') {
 } else setInterval(() => {}, 1000);
 `;
 
-describe('lab with controller and agents', function () {
-  this.timeout(60_000);
+describe('lab with controller and agents', () => {
   let dir: string;
   let full: Lab;
   const api = `127.0.0.1:${20_000 + (process.pid % 20_000)}`;

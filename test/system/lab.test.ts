@@ -36,8 +36,7 @@ async function neighbours(lab: Lab, vm: string): Promise<string[]> {
   return [...stdout.matchAll(/^(\S+) .*lladdr (\S+)/gm)].map(([, address, mac]) => `${address} ${mac}`);
 }
 
-describe('lab on Open vSwitch', function () {
-  this.timeout(60_000);
+describe('lab on Open vSwitch', () => {
   const lab = createLab({ name: NAME });
   const topology = parseTopology({
     hosts: [{ name: 'h1' }, { name: 'h2' }],
@@ -311,8 +310,7 @@ async function openConnection(lab: Lab, vm: string, address: string): Promise<Co
   };
 }
 
-describe('default lab', function () {
-  this.timeout(60_000);
+describe('default lab', () => {
   const lab = createLab({ name: labName('f') });
   before(function () {
     requireSystem(this, ['curl']);

@@ -37,8 +37,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 for (const { placement, programs, image, names, kill } of KINDS) {
-  describe(`balancers of placement ${placement}`, function () {
-    this.timeout(120_000);
+  describe(`balancers of placement ${placement}`, () => {
     const world = new World({
       part: `lv${placement[0]}`,
       controller: ['--linger', '0.5'],
@@ -72,7 +71,6 @@ for (const { placement, programs, image, names, kill } of KINDS) {
     const ready = (): Promise<unknown> =>
       until(async () => (await world.balancers()).some(({ state }) => state === 'ready'), {
         what: 'a ready balancer',
-        withinMs: 60_000,
       });
     const serves = async (): Promise<void> => {
       for (const address of VIPS)
@@ -97,7 +95,7 @@ for (const { placement, programs, image, names, kill } of KINDS) {
       const beganMs = performance.now();
       await kill(name!);
       const answered = async () => (await world.vm('c1').run('fetch', { address: VIPS[0]!, timeoutMs: 500 }))[0]!;
-      await until(async () => (await answered()).startsWith('s1'), { what: 'it serves again', withinMs: 60_000 });
+      await until(async () => (await answered()).startsWith('s1'), { what: 'it serves again' });
       process.stdout.write(`      serving again after ${Math.round(performance.now() - beganMs)} ms\n`);
       await ready();
       await serves();

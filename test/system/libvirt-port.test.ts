@@ -37,8 +37,7 @@ const domain = (name: string, { images, dir }: { readonly images: string; readon
 </domain>
 `;
 
-describe('a port that libvirt made', function () {
-  this.timeout(120_000);
+describe('a port that libvirt made', () => {
   const world = new World({
     part: 'lv',
     controller: ['--linger', '0.5'],

@@ -13,8 +13,7 @@ import { World } from '../support/world.ts';
 const NAMESPACE = { placement: 'namespace', algorithm: 'ROUND_ROBIN' } as const;
 const TIGHT = { name: 'tight', vlan: 9, subnets: ['10.0.9.0/24'] };
 
-describe('lifecycle of balancers outside the switch', function () {
-  this.timeout(60_000);
+describe('lifecycle of balancers outside the switch', () => {
   const world = new World({
     part: 'lo',
     controller: ['--linger', '0.5'],

@@ -9,8 +9,7 @@ import { World } from '../support/world.ts';
 /** Long enough to move a VM away and back on a slow machine. */
 const LINGER_S = 4;
 
-describe('lifecycle of balancers', function () {
-  this.timeout(60_000);
+describe('lifecycle of balancers', () => {
   const world = new World({
     part: 'lc',
     controller: ['--linger', String(LINGER_S)],

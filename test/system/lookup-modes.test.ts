@@ -22,8 +22,7 @@ const cases = PLACEMENTS.flatMap((placement, i) =>
   }),
 );
 
-describe('lookup modes', function () {
-  this.timeout(60_000);
+describe('lookup modes', () => {
   const world = new World({
     part: 'lm',
     controller: ['--announce', '1'],

@@ -9,8 +9,7 @@ import { World } from '../support/world.ts';
 const ALICE4 = '10.0.0.101';
 const ALICE6 = 'fd00::101';
 
-describe('lookup of a VIP', function () {
-  this.timeout(60_000);
+describe('lookup of a VIP', () => {
   const world = new World({
     part: 'lk',
     topology: {

@@ -18,8 +18,7 @@ const LOAD = {
 };
 const OPEN_COUNT = 4;
 
-describe('changes of members under load', function () {
-  this.timeout(60_000);
+describe('changes of members under load', () => {
   const world = new World({
     part: 'mc',
     controller: ['--linger', '0.5'],

@@ -33,8 +33,7 @@ load_balancers:
             - {address: "fd00::24", protocol_port: 80}
 `;
 
-describe('Mininet topology', function () {
-  this.timeout(120_000);
+describe('Mininet topology', () => {
   const lab = createLab({ name: labName('m') });
 
   before(async function () {

@@ -16,8 +16,7 @@ const IPV4 = (numbers: readonly number[]) => membersAt(numbers).filter(({ addres
 const NAMESPACE = { placement: 'namespace', algorithm: 'ROUND_ROBIN' } as const;
 const LOAD = { endpoints: VIPS.map((address) => ({ address })), perSecond: 60 };
 
-describe('placement namespace', function () {
-  this.timeout(60_000);
+describe('placement namespace', () => {
   const world = new World({
     part: 'ns',
     controller: ['--linger', '0.5'],

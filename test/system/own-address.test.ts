@@ -9,8 +9,7 @@ const ADDRESS = '10.0.0.240';
 const BLUE = { name: 'blue', vlan: 10, subnets: ['10.0.0.0/24'], balancer_range: `${ADDRESS}-${ADDRESS}` };
 const VIP = '10.0.0.100';
 
-describe("a host's own address", function () {
-  this.timeout(60_000);
+describe("a host's own address", () => {
   const world = new World({
     part: 'oa',
     controller: ['--linger', '0.2'],

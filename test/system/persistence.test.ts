@@ -18,8 +18,7 @@ const memberNamed = (name: string, more: Partial<Member> = {}): Member => {
   return { name, address: name === 's2' ? v6 : v4, protocol_port: 80, ...more };
 };
 
-describe('session persistence', function () {
-  this.timeout(60_000);
+describe('session persistence', () => {
   const world = new World({
     part: 'sp',
     controller: ['--linger', '0.5'],

@@ -62,8 +62,7 @@ function watched(): Document {
   return { load_balancers: [{ name: 'watched', network: 'blue', vips: ['10.0.0.107'], listeners }] };
 }
 
-describe('the document of the tables', function () {
-  this.timeout(60_000);
+describe('the document of the tables', () => {
   const world = new World({
     part: 'doc',
     topology: {

@@ -12,8 +12,7 @@ const NAMESPACE = { placement: 'namespace', algorithm: 'ROUND_ROBIN' } as const;
 const MEMBERS = ['s1', 's2'].flatMap((name, i) => membersAt([21 + i], { name }).slice(0, 1));
 const BYTES = 300_000;
 
-describe('statistics of balancers outside the switch', function () {
-  this.timeout(60_000);
+describe('statistics of balancers outside the switch', () => {
   const world = new World({
     part: 'st',
     controller: ['--linger', '0.5'],

@@ -12,8 +12,7 @@ import { World } from '../support/world.ts';
 /** How long a client waits that expects no answer. */
 const SILENT_MS = 900;
 
-describe('placement switch through changes', function () {
-  this.timeout(60_000);
+describe('placement switch through changes', () => {
   const world = new World({
     part: 'sc',
     topology: {

@@ -29,8 +29,7 @@ async function udpSocket(world: World, vm: string, port: number): Promise<ChildP
   return child;
 }
 
-describe('health monitors in the switch', function () {
-  this.timeout(60_000);
+describe('health monitors in the switch', () => {
   const world = new World({
     part: 'sh',
     controller: ['--linger', '0.5', '--drain', '0'],

@@ -22,8 +22,7 @@ const NUMBERS = SERVERS.map(([, number]) => number);
 const ENDPOINTS = VIPS.map((address) => ({ address }));
 const TWENTY_MB = 20 << 20;
 
-describe('placement switch', function () {
-  this.timeout(60_000);
+describe('placement switch', () => {
   const world = new World({
     part: 'sw',
     topology: {

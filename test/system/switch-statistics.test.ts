@@ -13,8 +13,7 @@ const BYTES = 300_000;
 const CLOSED = { admin_state_up: false };
 const CLIENTS: Readonly<Record<string, string>> = { h1: 'c1', h2: 'c2' };
 
-describe('statistics of placement switch', function () {
-  this.timeout(180_000);
+describe('statistics of placement switch', () => {
   const world = new World({
     part: 'sx',
     controller: ['--linger', '0.5', '--count', '0.3', '--audit', '1'],

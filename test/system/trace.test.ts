@@ -11,8 +11,7 @@ const DIRECT4 = '10.0.0.104';
 const LOCAL = addressesOf(21)[0];
 const REMOTE = addressesOf(22)[0];
 
-describe('hostlb trace', function () {
-  this.timeout(60_000);
+describe('hostlb trace', () => {
   const world = new World({
     part: 'trc',
     topology: {

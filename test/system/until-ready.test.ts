@@ -16,8 +16,7 @@ const OPEN_COUNT = 8;
 const OUTSIDE = { placement: 'namespace', algorithm: 'ROUND_ROBIN' } as const;
 const run = promisify(execFile);
 
-describe('until a balancer is ready', function () {
-  this.timeout(60_000);
+describe('until a balancer is ready', () => {
   const world = new World({
     part: 'ur',
     controller: ['--linger', '0.5'],

@@ -113,8 +113,7 @@ export function switchContract(name: string, start: (version: Version) => Promis
       let under: SwitchUnderTest;
       let session: Session;
 
-      before(async function () {
-        this.timeout(30_000);
+      before(async () => {
         under = await start(version);
       });
       after(async () => under?.stop());
@@ -144,8 +143,7 @@ export function switchContract(name: string, start: (version: Version) => Promis
         expect(replies.map((reply) => [...reply.data])).to.deep.equal(replies.map((_, i) => [...data(i)]));
       });
 
-      it('commits a bundle of 10,000 flows, which the dump shows, in many parts', async function () {
-        this.timeout(60_000);
+      it('commits a bundle of 10,000 flows, which the dump shows, in many parts', async () => {
         const flows = many(10_000);
         await session.commitBundle(flows);
         const dumped = await dump(session);
