@@ -1,5 +1,6 @@
 /** Pools as backends of HAProxy. */
 import { LIMITS } from '../model/limits.ts';
+import { transportOf } from '../model/transport.ts';
 import type { Algorithm, Listener, Pool } from '../model/types.ts';
 import { checkLines } from './haproxy-checks.ts';
 
@@ -22,13 +23,17 @@ export interface Service {
   readonly backend: Backend;
 }
 
-/** What serves the listeners that are up and have a pool that is up. The order is that of the listeners. */
+/** Whether HAProxy serves listeners and pools of this protocol; the others are the switch's. */
+export const isServedHere = ({ protocol }: Pick<Listener | Pool, 'protocol'>): boolean =>
+  transportOf(protocol) === 'tcp';
+
+/** What serves the listeners of its own that are up and have a pool that is up. The order is that of the listeners. */
 export function servicesOf(listeners: readonly Listener[]): Service[] {
   const known = new Map<string, Backend>();
   const counts = new Map<string, number>();
   return listeners.flatMap((listener) => {
     const { defaultPool: pool, protocol, timeouts } = listener;
-    if (!listener.adminStateUp || !pool?.adminStateUp) return [];
+    if (!isServedHere(listener) || !listener.adminStateUp || !pool?.adminStateUp) return [];
     const mode = protocol === 'HTTP' ? 'http' : 'tcp';
     const { memberConnectMs: connectMs, memberDataMs: dataMs } = timeouts;
     const identity = [pool.id, mode, connectMs, dataMs].join(' ');

@@ -8,6 +8,7 @@ import {
   NO_COUNTERS,
   type Observation,
 } from '../model/types.ts';
+import { isServedHere } from './haproxy-backend.ts';
 
 /** The question whose answers `observation` reads; `parseServers` of haproxy-state.ts reads them, too. */
 export const ASK_ALL = '@1 show info; @1 show stat; @1 show servers state';
@@ -78,7 +79,8 @@ function seen({ worker, rows }: Sample, loadBalancer: LoadBalancer, known: Obser
 }
 
 function countedIds({ listeners, pools }: LoadBalancer): string[] {
-  return [...listeners.map(({ id }) => id), ...pools.flatMap(({ members }) => members.map(({ id }) => id))];
+  const members = pools.filter(isServedHere).flatMap((pool) => pool.members);
+  return [...listeners.filter(isServedHere), ...members].map(({ id }) => id);
 }
 
 /** By listener and member; a member's are the sum of its servers. */

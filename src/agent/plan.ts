@@ -6,6 +6,7 @@ import { type SandboxAddress, sandboxAddresses } from '../model/sandbox.ts';
 import type { Balancer, FlavorData, Host, LoadBalancer, Model } from '../model/types.ts';
 import { sandboxMac } from '../model/vip-mac.ts';
 import type { SandboxPlacement, SandboxSurroundings } from './drivers/driver.ts';
+import { isServedHere } from './haproxy-backend.ts';
 import { type ProxyConfig, renderConfig } from './haproxy-config.ts';
 import type { SandboxNames } from './names.ts';
 
@@ -103,7 +104,7 @@ export function planSandbox(
     addresses,
     routes,
     neighbours: [],
-    reservedPorts: listeners.map(({ protocolPort }) => protocolPort),
+    reservedPorts: listeners.filter(isServedHere).map(({ protocolPort }) => protocolPort),
     flavor,
     config: renderConfig(loadBalancer, { ...surroundings, maxConnections: flavor.maxConnections, localAddresses }),
     generation: loadBalancer.generation,

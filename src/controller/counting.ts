@@ -1,5 +1,6 @@
 /** Counts what a host's switch does for its balancers, and records it in the state database. */
 import type { CountListener } from '../host/counts.ts';
+import { usesSwitch } from '../model/transport.ts';
 import type { LoadBalancer } from '../model/types.ts';
 import type { Store } from '../store/types.ts';
 import { coalesce } from './coalesce.ts';
@@ -85,7 +86,7 @@ export function createCounting({ hostId, store, intervalMs, read, failed }: Coun
       },
     },
     want(loadBalancers) {
-      const chosen = loadBalancers.filter(({ placement }) => placement === 'switch');
+      const chosen = loadBalancers.filter(usesSwitch);
       wanted = new Map(chosen.map((one) => [one.key, one]));
       if (wanted.size > 0 && !isStopped) readSoon();
     },

@@ -1,6 +1,6 @@
 /** Which members are asked for their health, and from where: from the host that their VM is on, else from a host with clients. Pure. */
 import { familyOf } from '../model/addresses.ts';
-import { isMonitored } from '../model/health.ts';
+import { isAskedThroughSwitches } from '../model/health.ts';
 import type { HealthMonitor, LoadBalancer, Member, Model } from '../model/types.ts';
 import { ipv6FromMac, probeMac, vipMac } from '../model/vip-mac.ts';
 import type { ProbeView } from '../pipeline/view.ts';
@@ -34,21 +34,18 @@ export interface Assignment {
   readonly probe: (ProbeView & { readonly hostId: string; readonly mac: string }) | undefined;
 }
 
-/** The members of load balancers in the switch that have a health monitor and a balancer somewhere. */
+/** The members of pools with a health monitor that switches ask for, of load balancers that have a balancer somewhere. */
 export function assignmentsOf(model: Model, territory: Territory): readonly Assignment[] {
-  const monitored = [...model.loadBalancers.values()].filter(
-    ({ placement, adminStateUp, pools }) => placement === 'switch' && adminStateUp && pools.some(isMonitored),
-  );
+  const asked = (of: LoadBalancer) => of.pools.filter((pool) => isAskedThroughSwitches(of, pool));
+  const monitored = [...model.loadBalancers.values()].filter((one) => one.adminStateUp && asked(one).length > 0);
   if (monitored.length === 0) return [];
   const servers = serversOf(model, territory);
   return monitored.flatMap((loadBalancer) => {
     const hosts = servers.get(loadBalancer.id);
     if (hosts === undefined) return [];
-    return loadBalancer.pools
-      .filter(isMonitored)
-      .flatMap(({ members, healthMonitor }) =>
-        members.flatMap((member) => assign({ model, territory, loadBalancer, hosts }, member, healthMonitor!) ?? []),
-      );
+    return asked(loadBalancer).flatMap(({ members, healthMonitor }) =>
+      members.flatMap((member) => assign({ model, territory, loadBalancer, hosts }, member, healthMonitor!) ?? []),
+    );
   });
 }
 

@@ -9,7 +9,7 @@
  */
 import type { Logger } from 'pino';
 import { type ProbeAnswer, TCP_FLAG } from '../host/probe-packets.ts';
-import { isMonitored } from '../model/health.ts';
+import { isAskedThroughSwitches } from '../model/health.ts';
 import type { MemberHealth, Model } from '../model/types.ts';
 import type { ProbeView } from '../pipeline/view.ts';
 import type { Found, Store } from '../store/types.ts';
@@ -129,7 +129,8 @@ export class Probing {
       const loadBalancer = this.#model.loadBalancers.get(id);
       if (loadBalancer === undefined) continue;
       const isServed = asked.has(id) || balanced.has(id);
-      const monitored = loadBalancer.pools.filter(isMonitored).flatMap(({ members }) => members.map((one) => one.id));
+      const pools = loadBalancer.pools.filter((pool) => isAskedThroughSwitches(loadBalancer, pool));
+      const monitored = pools.flatMap(({ members }) => members.map((one) => one.id));
       const kept = new Set(isServed ? monitored : []);
       const gone = (known: object) =>
         Object.fromEntries(Object.keys(known).flatMap((one) => (kept.has(one) ? [] : [[one, undefined]])));

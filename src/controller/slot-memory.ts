@@ -2,6 +2,7 @@
  * Keeps the slot tables of load balancers in the state database, so that their next change moves no more slots than it
  * must, whichever controller makes it. Hosts do not wait for that: what is remembered changes no table.
  */
+import { usesSwitch } from '../model/transport.ts';
 import type { LoadBalancer } from '../model/types.ts';
 import { rememberSlots } from '../pipeline/remembered-slots.ts';
 import type { ModelChange, Store } from '../store/types.ts';
@@ -56,5 +57,5 @@ export class SlotMemory {
 }
 
 function isChosenForBySwitch(loadBalancer: LoadBalancer | undefined): boolean {
-  return loadBalancer?.placement === 'switch' || loadBalancer?.untilReady === 'switch';
+  return loadBalancer !== undefined && (usesSwitch(loadBalancer) || loadBalancer.untilReady === 'switch');
 }

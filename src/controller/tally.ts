@@ -7,7 +7,15 @@
  *
  * Both are recorded together, so that whoever reads the switch next goes on from there. No I/O.
  */
-import { type Counters, type LoadBalancer, NO_COUNTERS, type Observation } from '../model/types.ts';
+import { servedBy } from '../model/transport.ts';
+import {
+  type Counters,
+  type Listener,
+  type LoadBalancer,
+  NO_COUNTERS,
+  type Observation,
+  type Pool,
+} from '../model/types.ts';
 import { type Count, countsOf, type FlowCount } from '../pipeline/counted.ts';
 
 /** The balancer's row in the state database. */
@@ -123,13 +131,15 @@ function add(totals: Map<string, Totals>, counts: readonly Count[], { packets, b
   }
 }
 
-/** What goes into the state database: totals of what the load balancer has. */
+/** What goes into the state database: totals of what the load balancer has in the switch. */
 function observationOf(
   { totals, had }: Account,
-  { listeners, pools }: LoadBalancer,
+  { placement, listeners, pools }: LoadBalancer,
   before: Observation | undefined,
 ): Observation {
-  const ids = [...listeners, ...pools.flatMap(({ members }) => members)].map(({ id }) => id);
+  const own = ({ protocol }: Listener | Pool) => servedBy(placement, protocol) === 'switch';
+  const members = pools.filter(own).flatMap((pool) => pool.members);
+  const ids = [...listeners.filter(own), ...members].map(({ id }) => id);
   const counted = ids.flatMap((id) => (totals.has(id) ? [[id, { ...totals.get(id)! }] as const] : []));
   const flows = [...had].map(
     ([flow, { packets, bytes }]) => [flow, { ...NO_COUNTERS, packetsIn: packets, bytesIn: bytes }] as const,

@@ -1,6 +1,15 @@
 /** What the numbers in a host's switch stand for, as plain data: the API's answer, and all that this folder works from. */
 import { healthSeenBy, isMonitored } from '../model/health.ts';
-import type { Host, Listener, ListenerProtocol, LoadBalancer, Model, Network, Pool } from '../model/types.ts';
+import type {
+  Host,
+  Listener,
+  ListenerProtocol,
+  LoadBalancer,
+  Model,
+  Network,
+  Placement,
+  Pool,
+} from '../model/types.ts';
 import { balancerMac, probeMac, sandboxMac, vipMac } from '../model/vip-mac.ts';
 import { poolGroup, zonesOf } from '../pipeline/ids.ts';
 
@@ -81,7 +90,7 @@ export interface LoadBalancerFacts {
   readonly vip_mac: string;
   /** Of its balancer's sandbox on this host; null in placement switch. */
   readonly sandbox_mac: string | null;
-  readonly placement: string;
+  readonly placement: Placement;
   readonly lookup_mode: string;
   readonly return_path: string;
   /** On this host; null = there is none. */

@@ -176,10 +176,14 @@ export interface Entrances {
   readonly plug: number | undefined;
 }
 
+/** What the switch serves wherever the balancer lives. */
+const isDatagram = (protocol: PacketProtocol): boolean => protocol === 'udp' || protocol === 'sctp';
+
 /** What comes back to the VM: from the member, or from the balancer outside the switch. Throws ExplainError. */
 export function packetBack(situation: Situation, member: MemberFacts | undefined, entrances: Entrances): string {
   const { facts, vm, network, loadBalancer, protocol, client, target } = situation;
-  if (loadBalancer?.placement !== 'switch' && loadBalancer !== undefined && entrances.plug !== undefined) {
+  const isOutside = loadBalancer !== undefined && loadBalancer.placement !== 'switch' && !isDatagram(protocol);
+  if (isOutside && entrances.plug !== undefined) {
     const from = [`in_port=${entrances.plug}`, `dl_src=${loadBalancer.sandbox_mac}`, `dl_dst=${vm.mac}`];
     return [...from, ...ipWords(protocol, target, client, 'reply')].join();
   }

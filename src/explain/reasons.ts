@@ -1,7 +1,7 @@
 /** Why a packet does not get where its sender wanted it: what of the model stands against it, in the order of its way. */
 
 import { cidrContains, familyOf } from '../model/addresses.ts';
-import { TRANSPORTS, type Transport, transportOf } from '../model/transport.ts';
+import { servedBy, TRANSPORTS, type Transport, transportOf } from '../model/transport.ts';
 import type { Facts, ListenerFacts, LoadBalancerFacts, MemberFacts, VmFacts } from './facts.ts';
 import type { FollowedPass } from './follow.ts';
 import { memberWords, type Names } from './names.ts';
@@ -125,14 +125,13 @@ function aboutPool(
   const pool = lb.pools.find(({ key }) => key === listener.pool);
   if (pool === undefined) return [`listener on port ${listener.protocol_port} has no default pool`];
   if (!pool.admin_state_up) return [`pool ${pool.name} is disabled`];
-  const members = pool.members.filter(
-    ({ address }) => lb.placement !== 'switch' || familyOf(address) === familyOf(target),
-  );
+  const isInSwitch = servedBy(lb.placement, listener.protocol) === 'switch';
+  const members = pool.members.filter(({ address }) => !isInSwitch || familyOf(address) === familyOf(target));
   if (members.length === 0) return [`pool ${pool.name} has no member of the family of ${target}`];
   const here = new Set(facts.vms.filter((vm) => vm.host === facts.host.name).map((vm) => vm.mac));
-  const isFar = ({ mac }: MemberFacts) => lb.placement === 'switch' && pool.locality === 'only' && !here.has(mac);
+  const isFar = ({ mac }: MemberFacts) => isInSwitch && pool.locality === 'only' && !here.has(mac);
   const far = `is no VM of ${facts.host.name}, and ${pool.name} has locality only`;
-  const isAwaited = lb.placement === 'switch' && pool.monitored;
+  const isAwaited = isInSwitch && pool.monitored;
   const troubles = members.map(
     (member) => [member, troubleOf(member, isAwaited) || (isFar(member) ? far : '')] as const,
   );

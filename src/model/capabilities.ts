@@ -1,6 +1,7 @@
 /** What each placement can serve. One row per placement; a request outside its row is refused, naming one that can. */
 import { ModelError } from './errors.ts';
 import { LIMITS } from './limits.ts';
+import { servedBy, transportOf } from './transport.ts';
 import type {
   Algorithm,
   ListenerProtocol,
@@ -46,7 +47,7 @@ export type Attribute =
   | 'persistence_granularity'
   | 'flavor';
 
-/** All placements outside the switch run the same HAProxy. */
+/** All placements outside the switch run the same HAProxy. UDP and SCTP are the switch's, with what it does there: see `servedBy`. */
 const PROXY = {
   protocol: ['TCP', 'HTTP', 'HTTPS'],
   poolProtocol: ['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2'],
@@ -105,10 +106,16 @@ type Option = {
   [K in keyof Capabilities]: Capabilities[K] extends readonly string[] ? K : never;
 }[keyof Capabilities];
 
+/** What is asked to serve something: a placement, for listeners and pools of a protocol where that makes a difference. */
+export interface Asked {
+  readonly placement: Placement;
+  readonly protocol?: ListenerProtocol | PoolProtocol;
+}
+
 /** Throws ModelError('unsupported') when the placement cannot serve the option with this value. */
-export function requireOption<O extends Option>(placement: Placement, option: O, value: Capabilities[O][number]): void {
+export function requireOption<O extends Option>(asked: Asked, option: O, value: Capabilities[O][number]): void {
   const name = option === 'attributes' ? value : `${option === 'poolProtocol' ? 'protocol' : option} ${value}`;
-  requireCapability(placement, name, (can) => (can[option] as readonly string[]).includes(value));
+  requireCapability(asked, name, (can) => (can[option] as readonly string[]).includes(value));
 }
 
 /** Where members answer themselves all hosts must choose alike for every packet: nothing with a memory can. */
@@ -127,14 +134,19 @@ export function requireReturnPath(
 }
 
 /** Throws ModelError('unsupported') when the placement cannot serve a pool of so many members. */
-export function requireMembers(placement: Placement, count: number): void {
-  requireCapability(placement, `a pool of ${count} members`, (can) => count <= can.maxMembers);
+export function requireMembers(asked: Asked, count: number): void {
+  requireCapability(asked, `a pool of ${count} members`, (can) => count <= can.maxMembers);
 }
 
-function requireCapability(placement: Placement, what: string, serves: (can: Capabilities) => boolean): void {
-  if (serves(CAPABILITIES[placement])) return;
-  const others = PLACEMENTS.filter((other) => serves(CAPABILITIES[other]));
+function requireCapability({ placement, protocol }: Asked, what: string, serves: (can: Capabilities) => boolean): void {
+  const can = (one: Placement) => serves(CAPABILITIES[protocol === undefined ? one : servedBy(one, protocol)]);
+  if (can(placement)) return;
+  const others = PLACEMENTS.filter(can);
   const hint =
     others.length === 0 ? 'no placement does' : others.length === 1 ? `${others[0]} does` : `${others.join(', ')} do`;
-  throw new ModelError('unsupported', `Provider '${placement}' does not support a requested option: ${what} (${hint})`);
+  const of = protocol === undefined || transportOf(protocol) === 'tcp' ? '' : ` with protocol ${protocol}`;
+  throw new ModelError(
+    'unsupported',
+    `Provider '${placement}' does not support a requested option: ${what}${of} (${hint})`,
+  );
 }

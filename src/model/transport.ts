@@ -1,5 +1,5 @@
 /** What protocols of listeners and pools run over. */
-import type { ListenerProtocol, PoolProtocol } from './types.ts';
+import type { ListenerProtocol, LoadBalancer, Placement, PoolProtocol } from './types.ts';
 
 export const TRANSPORTS = ['tcp', 'udp', 'sctp'] as const;
 /** In the words of OpenFlow's matches. Each has ports of its own. */
@@ -10,4 +10,17 @@ export const IP_PROTOCOL: Readonly<Record<Transport, number>> = { tcp: 6, udp: 1
 export function transportOf(protocol: ListenerProtocol | PoolProtocol): Transport {
   if (protocol === 'UDP') return 'udp';
   return protocol === 'SCTP' ? 'sctp' : 'tcp';
+}
+
+/**
+ * Where listeners and pools of this protocol are served: HAProxy knows no datagrams, so the switch serves those of load
+ * balancers of every placement.
+ */
+export function servedBy(placement: Placement, protocol: ListenerProtocol | PoolProtocol): Placement {
+  return transportOf(protocol) === 'tcp' ? placement : 'switch';
+}
+
+/** Whether the switch serves a load balancer, or some of its listeners. */
+export function usesSwitch({ placement, listeners }: Pick<LoadBalancer, 'placement' | 'listeners'>): boolean {
+  return placement === 'switch' || listeners.some(({ protocol }) => servedBy(placement, protocol) === 'switch');
 }

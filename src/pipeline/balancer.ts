@@ -1,7 +1,7 @@
 /** What a load balancer's balancer contributes to its host's switch. Pure. */
 import { type Family, familyOf } from '../model/addresses.ts';
 import { sandboxAddresses } from '../model/sandbox.ts';
-import { transportOf } from '../model/transport.ts';
+import { servedBy, transportOf } from '../model/transport.ts';
 import type { LoadBalancer, Member, Pool } from '../model/types.ts';
 import { balancerMac, sandboxMac, vipMac } from '../model/vip-mac.ts';
 import { GROUP_TYPE, IN_PORT_16 } from '../openflow/index.ts';
@@ -169,7 +169,8 @@ function sandboxUnits(
     if (isVip) {
       const variables = { ...common, vip: address };
       units.push([`sandbox_vip${family}`, { ...variables, clients: clientsGroup(network.key) }]);
-      for (const { protocolPort: port } of liveListeners(loadBalancer)) {
+      for (const { protocol, protocolPort: port } of liveListeners(loadBalancer)) {
+        if (servedBy(loadBalancer.placement, protocol) === 'switch') continue;
         units.push([`sandbox_listener${family}`, { ...variables, port }]);
       }
     }

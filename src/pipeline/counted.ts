@@ -1,5 +1,5 @@
 /**
- * What a switch counts for placement switch, and which of its flows have the figures. Packets and bytes of a flow are those
+ * What a switch counts of what it serves, and which of its flows have the figures. Packets and bytes of a flow are those
  * of a listener, of a member, or of both:
  *
  *     count     reg8                  new connections of a listener, with their first packets
@@ -12,7 +12,7 @@
  */
 import { createHash } from 'node:crypto';
 import { familyOf } from '../model/addresses.ts';
-import { IP_PROTOCOL, TRANSPORTS, transportOf } from '../model/transport.ts';
+import { IP_PROTOCOL, servedBy, TRANSPORTS, transportOf } from '../model/transport.ts';
 import type { Counters, Listener, LoadBalancer } from '../model/types.ts';
 import { type Flow, type FlowStats, flowKey } from '../openflow/index.ts';
 import { type Unit, unitOf } from './contribution.ts';
@@ -23,11 +23,14 @@ import { isLive, returnsDirectly } from './ways.ts';
 
 /** Units that only count. Where members answer themselves nobody can tell what is a new connection. */
 export function countedUnits(loadBalancer: LoadBalancer, common: Variables): readonly Unit[] {
-  if (loadBalancer.placement !== 'switch' || returnsDirectly(loadBalancer)) return [];
-  return loadBalancer.listeners.flatMap((listener) => [
-    ['counted', { ...common, listener: listener.key }],
-    ...loadBalancer.vips.flatMap((vip) => countedAt(listener, vip, common)),
-  ]);
+  if (returnsDirectly(loadBalancer)) return [];
+  const served = ({ protocol }: Listener) => servedBy(loadBalancer.placement, protocol) === 'switch';
+  return loadBalancer.listeners
+    .filter(served)
+    .flatMap((listener) => [
+      ['counted', { ...common, listener: listener.key }],
+      ...loadBalancer.vips.flatMap((vip) => countedAt(listener, vip, common)),
+    ]);
 }
 
 function countedAt(listener: Listener, vip: string, common: Variables): readonly Unit[] {

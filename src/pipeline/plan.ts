@@ -1,6 +1,6 @@
 /** Which objects contribute to a host's switch, and what each of them depends on. */
 import { familyOf } from '../model/addresses.ts';
-import { isMonitored } from '../model/health.ts';
+import { isAskedThroughSwitches } from '../model/health.ts';
 import { transportOf } from '../model/transport.ts';
 import type { LoadBalancer, Member, Network } from '../model/types.ts';
 import { balancerContribution, type MemberSurroundings, refusesSome } from './balancer.ts';
@@ -142,7 +142,7 @@ interface Neighbourhood {
 
 function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isHoused }: Neighbourhood): Plan {
   const { loadBalancer, ownerKey, plug, state } = balancer;
-  const { network, placement } = loadBalancer;
+  const { network } = loadBalancer;
   const mac = (address: string) => view.neighbour(network.id, address);
   const addresses = plug === undefined ? [] : view.addresses(network.id);
   const macs = memberAddresses(loadBalancer).map(mac);
@@ -174,7 +174,7 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isHou
           const { address, protocolPort: port } = member;
           addService(objects, network, { address, port, transport: transportOf(listener.protocol) });
         }
-        if (tracked && placement === 'switch' && isMonitored(listener.defaultPool)) {
+        if (tracked && isAskedThroughSwitches(loadBalancer, listener.defaultPool)) {
           addAlerts(objects, view.hostId, { network, listener });
         }
       }
@@ -315,8 +315,9 @@ function memberAddresses(loadBalancer: LoadBalancer): readonly string[] {
 }
 
 /** Members whose health is asked for through switches. */
-function monitoredMembers({ placement, pools }: LoadBalancer): readonly Member[] {
-  return placement === 'switch' ? pools.filter(isMonitored).flatMap(({ members }) => members) : [];
+function monitoredMembers(loadBalancer: LoadBalancer): readonly Member[] {
+  const asked = loadBalancer.pools.filter((pool) => isAskedThroughSwitches(loadBalancer, pool));
+  return asked.flatMap(({ members }) => members);
 }
 
 function addNeighbour(

@@ -3,6 +3,7 @@
  * its balancer is. Also whether lookups of the VIP are answered.
  */
 import { type Family, parseCidr } from '../model/addresses.ts';
+import { servedBy } from '../model/transport.ts';
 import type { Listener, LoadBalancer, Member, Pool } from '../model/types.ts';
 import type { BalancerView } from './view.ts';
 
@@ -29,7 +30,7 @@ export type Way =
   | 'handover'
   | 'fallback';
 
-/** Outside the switch, for balancers that are plugged in; others are as new. */
+/** Of what is served outside the switch, for balancers that are plugged in; others are as new. */
 const OUTSIDE = {
   new: { hold: 'hold', switch: 'switch' },
   ready: { hold: 'sandbox', switch: 'handover' },
@@ -94,7 +95,7 @@ export function addressesOf({ address, monitorAddress }: Member): readonly strin
 
 export function wayOf({ loadBalancer, plug, state }: BalancerView, listener: LiveListener): Way {
   const { placement, untilReady } = loadBalancer;
-  if (placement === 'switch') {
+  if (servedBy(placement, listener.protocol) === 'switch') {
     if (returnsDirectly(loadBalancer)) return 'direct';
     const { algorithm, sessionPersistence } = listener.defaultPool;
     // No hash knows what it chose before.

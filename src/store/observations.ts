@@ -1,5 +1,15 @@
 /** What balancers have seen, between the model and its rows. These are written without a change number. */
-import { type Counters, type MemberHealth, NO_COUNTERS, type Observation, type Probed } from '../model/types.ts';
+import { servedBy } from '../model/transport.ts';
+import {
+  type Counters,
+  type Listener,
+  type LoadBalancer,
+  type MemberHealth,
+  NO_COUNTERS,
+  type Observation,
+  type Pool,
+  type Probed,
+} from '../model/types.ts';
 import { byUuid, mutate, type Operation, update } from '../ovsdb/index.ts';
 import { ObservationTable, type Rows } from './rows.ts';
 import { share } from './share.ts';
@@ -57,6 +67,52 @@ export function buildSlotTables(
 ): Readonly<Record<string, string>> | undefined {
   const tables = rows.loadBalancers.get(id)?.slot_tables;
   return tables === undefined || Object.keys(tables).length === 0 ? undefined : share(previous, tables);
+}
+
+/** Who writes of a balancer: the agent what HAProxy sees, the controller what the switch counts. */
+export type Observer = 'agent' | 'controller';
+
+/** What one of them has seen, beside what the other one wrote of a balancer that is both HAProxy and flows. */
+export function besideOthers(
+  seen: Observation,
+  {
+    loadBalancer,
+    known,
+    by,
+  }: { readonly loadBalancer: LoadBalancer; readonly known: Observation; readonly by: Observer },
+): Observation {
+  if (loadBalancer.placement === 'switch') return seen;
+  const { inSwitch, outside } = idsOf(loadBalancer);
+  const keep = (all: CountersById, isOthers: (id: string) => boolean) =>
+    Object.fromEntries(Object.entries(all).filter(([id]) => isOthers(id)));
+  if (by === 'agent') {
+    // The controller's own base is of flows.
+    const base = keep(known.base, (id) => !outside.has(id));
+    return {
+      ...seen,
+      counters: { ...keep(known.counters, (id) => inSwitch.has(id)), ...seen.counters },
+      base: { ...base, ...seen.base },
+    };
+  }
+  const of = (all: CountersById) => keep(all, (id) => outside.has(id));
+  const { memberHealth, worker } = known;
+  return {
+    memberHealth,
+    worker,
+    counters: { ...seen.counters, ...of(known.counters) },
+    base: { ...seen.base, ...of(known.base) },
+  };
+}
+
+/** Of listeners and members, by who serves them. */
+function idsOf({ placement, listeners, pools }: LoadBalancer) {
+  const [inSwitch, outside] = [new Set<string>(), new Set<string>()];
+  const add = (protocol: (Listener | Pool)['protocol'], ids: readonly { readonly id: string }[]) => {
+    for (const { id } of ids) (servedBy(placement, protocol) === 'switch' ? inSwitch : outside).add(id);
+  };
+  for (const listener of listeners) add(listener.protocol, [listener]);
+  for (const { protocol, members } of pools) add(protocol, members);
+  return { inSwitch, outside };
 }
 
 /** The columns of a new observation. */

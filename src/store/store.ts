@@ -214,7 +214,9 @@ class OvsdbStore implements types.Store {
 
   setObservation(balancerId: string, observation: Observation): Promise<void> {
     const { rows } = this.#database;
-    return this.#writer.report((model) => reports.setObservation(model, { balancerId, observation, rows }));
+    return this.#writer.report((model) =>
+      reports.setObservation(model, { balancerId, observation, by: 'agent', rows }),
+    );
   }
 
   setProbed(loadBalancerId: string, found: types.Found): Promise<void> {

@@ -144,7 +144,7 @@ export interface Store {
   /** Throws ModelError('not-found') for a machine that was deleted meanwhile. */
   setVirtualMachineState(id: string, state: BalancerState, error?: string): Promise<void>;
   /**
-   * Makes the balancer's observation be this one; only what differs is written.
+   * Makes the balancer's observation be this one, but for what the switch counts beside it; only what differs is written.
    * Throws ModelError('not-found') for a balancer that is gone.
    */
   setObservation(balancerId: string, observation: Observation): Promise<void>;
@@ -152,7 +152,7 @@ export interface Store {
   setProbed(loadBalancerId: string, found: Found): Promise<void>;
   /** Remembers slot tables without a change number, those of load balancers that are still as of their `generation`. */
   setSlotTables(remembered: readonly DealtSlots[]): Promise<void>;
-  /** The same for several balancers in one go; those that are gone are passed over. */
+  /** The same of what switches have counted, for several balancers in one go; those that are gone are passed over. */
   setObservations(observations: ReadonlyMap<string, Observation>): Promise<void>;
   setHostStatus(hostId: string, status: Partial<HostStatus>): Promise<void>;
   /** Of many hosts in one transaction; hosts that were deleted meanwhile are passed over. */

@@ -201,7 +201,7 @@ describe('API: attributes that balancers outside the switch serve', () => {
 
     it('are refused when they make no sense', async () => {
       const rows: readonly [object, number, RegExp][] = [
-        [{ protocol: 'UDP' }, 501, /protocol UDP \(switch does\)/],
+        [{ protocol: 'UDP', slow_start: 5 }, 501, /slow_start with protocol UDP \(no placement does\)/],
         [{ session_persistence: {} }, 400, /session_persistence\.type\. Value: 'None'/],
         [{ session_persistence: { type: 'LUCK' } }, 400, /one of: SOURCE_IP, HTTP_COOKIE, APP_COOKIE/],
         [{ session_persistence: { type: 'APP_COOKIE' } }, 400, /cookie_name/],

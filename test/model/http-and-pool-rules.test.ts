@@ -7,6 +7,7 @@ import {
   draftLoadBalancer,
   draftMembers,
   draftPoolFor,
+  memberContext,
   patchedListener,
   patchedLoadBalancer,
   patchedMember,
@@ -244,7 +245,12 @@ describe('rules of pools outside the switch', () => {
     ['an unknown answer', 'invalid', 'one of: reject, drop', { whenEmpty: 'wait' as 'drop' }],
     ['to drop what HAProxy closes', 'unsupported', 'when_empty (switch does)', { whenEmpty: 'drop' }],
     ['an unknown protocol', 'invalid', 'protocol', { protocol: 'DCCP' as 'TCP' }],
-    ['a protocol of the switch', 'unsupported', 'protocol UDP (switch does)', { protocol: 'UDP' }],
+    [
+      'what the switch, which serves datagrams, does not do',
+      'unsupported',
+      "Provider 'namespace' does not support a requested option: slow_start with protocol UDP (no placement does)",
+      { protocol: 'UDP', slowStartSeconds: 1 },
+    ],
   ];
   for (const [why, code, message, spec] of refused) {
     it(`refuses ${why}`, () => expectModelError(() => draftPool(spec), { code, message }));
@@ -252,7 +258,7 @@ describe('rules of pools outside the switch', () => {
 });
 
 describe('rules of members outside the switch', () => {
-  const context = poolContext(model, web);
+  const context = memberContext(model, web, tcpPool);
   const spec: MemberSpec = { address: '10.0.0.22', protocolPort: 80 };
   const one = { ...member('10.0.0.21'), monitorAddress: '10.0.0.31', monitorPort: 8080 };
 
@@ -296,12 +302,31 @@ describe('rules of members outside the switch', () => {
   });
 });
 
+describe('datagrams outside the switch', () => {
+  const udp = { protocol: 'UDP', algorithm: 'ROUND_ROBIN' } as const;
+
+  it('have what the switch, which serves them, can do', () => {
+    const sessionPersistence = { type: 'SOURCE_IP', timeoutSeconds: 9, granularity: '255.255.255.0' } as const;
+    const healthMonitor = { ...TLS_HELLO, type: 'UDP-CONNECT' } as const;
+    const drafted = draftPool({ ...udp, sessionPersistence, healthMonitor, whenEmpty: 'drop' });
+    expect(drafted).to.deep.include({ protocol: 'UDP', whenEmpty: 'drop' });
+    expect(drafted.healthMonitor).to.include({ type: 'UDP-CONNECT' });
+  });
+
+  it('keep a limit of connections and time-outs, as other listeners there', () => {
+    const timeouts = { clientDataMs: 1000, tcpInspectMs: 50 };
+    const drafted = draft({ protocol: 'UDP', connectionLimit: 200, timeouts });
+    expect(drafted).to.include({ connectionLimit: 200 });
+    expect(drafted.timeouts).to.include(timeouts);
+  });
+});
+
 const TLS_HELLO = { type: 'TLS-HELLO', delaySeconds: 1, timeoutSeconds: 1, maxRetries: 1 } as const;
 
 describe('what the switch does not serve', () => {
   const [flows] = inSwitch.listeners;
   const [itsPool] = inSwitch.pools;
-  const context = poolContext(model, inSwitch);
+  const context = memberContext(model, inSwitch, inSwitch.pools[0]!);
   const onSwitch = (change: object) => draftLoadBalancer(model, { network: 'blue', vips: ['10.0.0.103'], ...change });
   const tcpListener = { protocol: 'TCP', protocolPort: 8080 } as const;
   const cases: readonly (readonly [option: string, run: () => unknown])[] = [

@@ -6,6 +6,7 @@ import {
   draftListener,
   draftMembers,
   draftPoolFor,
+  memberContext,
   patchedListener,
   patchedMember,
   patchedPool,
@@ -99,7 +100,10 @@ describe('listener and pool rules', () => {
       'a flag that is none',
       'invalid',
       'admin_state_up',
-      () => patchedMember(poolContext(model, some), member('10.0.0.21'), { adminStateUp: 'yes' as unknown as boolean }),
+      () =>
+        patchedMember(memberContext(model, some, p), member('10.0.0.21'), {
+          adminStateUp: 'yes' as unknown as boolean,
+        }),
     ],
   ];
   for (const [why, code, message, run] of cases) it(`refuses ${why}`, () => expectModelError(run, { code, message }));
@@ -113,7 +117,7 @@ describe('listener and pool rules', () => {
       attributes: { ...attributes, name: 'n' },
       poolId: undefined,
     });
-    const context = { ...poolContext(model, some), placement: 'namespace' as const };
+    const context = { ...memberContext(model, some, p), placement: 'namespace' as const };
     expect(patchedPool(context, p, { algorithm: 'ROUND_ROBIN' })).to.include({ algorithm: 'ROUND_ROBIN', name: 'p' });
     expect(patchedMember(context, member('10.0.0.21'), { weight: 0, adminStateUp: false })).to.include({
       address: '10.0.0.21',
@@ -148,7 +152,7 @@ describe('placement capabilities', () => {
 });
 
 describe('member rules', () => {
-  const context = poolContext(inUse, web);
+  const context = memberContext(inUse, web, web.pools[0]!);
   const spec: MemberSpec = { address: '10.0.0.22', protocolPort: 80 };
 
   it('fills in defaults', () => {
@@ -217,12 +221,18 @@ describe('member rules', () => {
   it('refuses a 1025th member', () => {
     const specs = Array.from({ length: 1024 }, (_, i) => ({ ...spec, protocolPort: i + 1 }));
     const outside = { ...context, placement: 'namespace' as const };
+    const ofDatagrams = { ...outside, protocol: 'UDP' as const };
     expect(draftMembers(outside, specs, [])).to.have.length(1024);
     expect(draftMembers(context, specs.slice(0, 256), [])).to.have.length(256);
     expectModelError(() => draftMembers(context, specs.slice(0, 257), []), {
       code: 'unsupported',
       message:
         "Provider 'switch' does not support a requested option: a pool of 257 members (namespace, container, vm do)",
+    });
+    expectModelError(() => draftMembers(ofDatagrams, specs.slice(0, 257), []), {
+      code: 'unsupported',
+      message:
+        "Provider 'namespace' does not support a requested option: a pool of 257 members with protocol UDP (no placement does)",
     });
     expectModelError(() => draftMembers(context, specs, [member('10.0.0.23')]), {
       code: 'conflict',

@@ -46,9 +46,8 @@ function variants(
     const changed = { ...whole, ...over };
     return { ...base, pools: [changed], listeners: ports.map((one) => ({ ...one, defaultPool: changed })) };
   };
-  /** A listener of each, on one port, over members of one port. Only the switch has them. */
-  const protocols = base.placement === 'switch' ? (['UDP', 'SCTP'] as const) : [];
-  const datagrams = protocols.map((protocol) => {
+  /** A listener of each, on one port, over members of one port. */
+  const datagrams = (['UDP', 'SCTP'] as const).map((protocol) => {
     const defaultPool = { ...pool(`${name}-${protocol}`, members), protocol };
     return { ...listener(80, defaultPool), protocol, id: `${name}-${protocol}` };
   });

@@ -72,6 +72,9 @@ async function transfer({ address, port = 80, bytes }: Commands['transfer']['inp
   return (await text((await replied)[0])) === wanted;
 }
 
+/** By port. */
+const datagramServers = new Map<number, Awaited<ReturnType<typeof answerDatagrams>>>();
+
 const handlers: { readonly [K in keyof Commands]: (input: Commands[K]['input']) => Promise<Commands[K]['output']> } = {
   serve: (options) => servers.serve(options),
   cease: ({ port }) => servers.cease(port),
@@ -80,7 +83,10 @@ const handlers: { readonly [K in keyof Commands]: (input: Commands[K]['input']) 
     health = input;
   },
   async serveDatagrams({ port }) {
-    await answerDatagrams(ownName, port);
+    datagramServers.set(port, await answerDatagrams(ownName, port));
+  },
+  async ceaseDatagrams({ port }) {
+    datagramServers.get(port)?.close();
   },
   datagrams: askDatagrams,
   request: ask,

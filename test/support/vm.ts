@@ -73,6 +73,8 @@ export interface Commands {
   readonly serve: Command<ServeOptions, void>;
   /** A UDP server, which answers `NAME CLIENT:PORT SIZE`. */
   readonly serveDatagrams: Command<{ readonly port: number }, void>;
+  /** The UDP server at this port is no more. */
+  readonly ceaseDatagrams: Command<{ readonly port: number }, void>;
   /** Datagrams from one port, each after the answer to the one before: the answers, or `error REASON`. */
   readonly datagrams: Command<
     Endpoint & { readonly count?: number; readonly bytes?: number; readonly timeoutMs?: number },

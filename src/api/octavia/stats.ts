@@ -1,5 +1,6 @@
 /** What balancers counted, as Octavia has it: totals over all hosts. */
 import { sumCounters } from '../../model/counters.ts';
+import { servedBy } from '../../model/transport.ts';
 import {
   type Counters,
   type Listener,
@@ -7,6 +8,7 @@ import {
   type Model,
   NO_COUNTERS,
   type Observation,
+  type Pool,
 } from '../../model/types.ts';
 import type { CountersJson, FiguresJson } from '../resources.ts';
 
@@ -26,7 +28,7 @@ export function countersJson(counters: Counters): CountersJson {
 }
 
 /**
- * What a balancer of this load balancer can tell. The switch does not say how many connections it knows, and HAProxy counts no
+ * What who counts can tell. The switch does not say how many connections it knows, and HAProxy counts no
  * packets. Where members answer their clients themselves, nobody sees what is a new connection, nor what is answered.
  */
 export function figuresJson(counters: Counters, { placement, returnPath }: TellingOf): FiguresJson {
@@ -39,6 +41,11 @@ export function figuresJson(counters: Counters, { placement, returnPath }: Telli
     ...(isSwitch && { active_connections: null }),
     ...(isDirect && { total_connections: null }),
   };
+}
+
+/** Who counts: of a listener or pool whoever serves its protocol, of the whole load balancer its balancers. */
+export function countedBy({ placement, returnPath }: TellingOf, part?: Pick<Listener | Pool, 'protocol'>): TellingOf {
+  return { placement: part === undefined ? placement : servedBy(placement, part.protocol), returnPath };
 }
 
 type TellingOf = Pick<LoadBalancer, 'placement' | 'returnPath'>;

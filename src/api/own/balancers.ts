@@ -2,7 +2,7 @@ import { sumCounters } from '../../model/counters.ts';
 import { healthSeenBy } from '../../model/health.ts';
 import type { Balancer, Listener, LoadBalancer, Member, MemberHealth, Observation, Pool } from '../../model/types.ts';
 import { ApiError, shorten } from '../errors.ts';
-import { countersOf, figuresJson } from '../octavia/stats.ts';
+import { countedBy, countersOf, figuresJson } from '../octavia/stats.ts';
 import { listAnswer, showAnswer } from '../query.ts';
 import { balancer } from '../resources/own.ts';
 import type { BalancerJson, ListenerReferenceJson, MemberReferenceJson } from '../resources.ts';
@@ -53,18 +53,18 @@ function observedJson(
 ) {
   const { listeners } = loadBalancer;
   const members = membersOf(loadBalancer);
-  const figures = (ids: readonly string[]) =>
-    figuresJson(sumCounters(...ids.map((id) => countersOf(observation, id))), loadBalancer);
+  const figures = (ids: readonly string[], part?: Listener | Pool) =>
+    figuresJson(sumCounters(...ids.map((id) => countersOf(observation, id))), countedBy(loadBalancer, part));
   return {
     ...figures(listeners.map(({ id }) => id)),
     listeners: listeners.map((listener) => ({
       ...listenerReference(listener),
-      ...figures([listener.id]),
+      ...figures([listener.id], listener),
     })),
     members: members.map(({ pool, member }) => ({
       ...memberReference(pool, member),
       health: health[member.id] ?? null,
-      ...figures([member.id]),
+      ...figures([member.id], pool),
     })),
   };
 }

@@ -2,8 +2,8 @@
 import { sumCounters } from '../../model/counters.ts';
 import { healthSeenBy } from '../../model/health.ts';
 import { requireLoadBalancer } from '../../model/lookup.ts';
-import type { LoadBalancer, MemberHealth, Model, Observation } from '../../model/types.ts';
-import { countersOf, figuresJson } from '../octavia/stats.ts';
+import type { Listener, MemberHealth, Model, Observation, Pool } from '../../model/types.ts';
+import { countedBy, countersOf, figuresJson } from '../octavia/stats.ts';
 import { healthIn, memberOperating } from '../octavia/status.ts';
 import type { FiguresJson, HostCountersJson, StatisticsJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
@@ -29,7 +29,7 @@ function seenBy(model: Model, loadBalancerId: string): readonly Seen[] {
 
 /** Totals of some listeners or members, and the same host by host. */
 function counted(
-  loadBalancer: LoadBalancer,
+  by: ReturnType<typeof countedBy>,
   seen: readonly Seen[],
   ids: readonly string[],
 ): FiguresJson & { readonly hosts: readonly HostCountersJson[] } {
@@ -38,8 +38,8 @@ function counted(
     counters: sumCounters(...ids.map((id) => countersOf(observation, id))),
   }));
   return {
-    ...figuresJson(sumCounters(...perHost.map(({ counters }) => counters)), loadBalancer),
-    hosts: perHost.map(({ host, counters }) => ({ host, ...figuresJson(counters, loadBalancer) })),
+    ...figuresJson(sumCounters(...perHost.map(({ counters }) => counters)), by),
+    hosts: perHost.map(({ host, counters }) => ({ host, ...figuresJson(counters, by) })),
   };
 }
 
@@ -49,13 +49,14 @@ function statistics(call: Call): Answer {
   const { id, name, listeners } = loadBalancer;
   const health = healthIn(call)(loadBalancer);
   const seen = seenBy(model, id);
-  const countedOf = (ids: readonly string[]) => counted(loadBalancer, seen, ids);
+  const countedOf = (ids: readonly string[], part?: Listener | Pool) =>
+    counted(countedBy(loadBalancer, part), seen, ids);
   const stats: StatisticsJson = {
     ...{ id, name },
     ...countedOf(listeners.map((listener) => listener.id)),
-    listeners: listeners.map((listener) => ({ ...listenerReference(listener), ...countedOf([listener.id]) })),
+    listeners: listeners.map((listener) => ({ ...listenerReference(listener), ...countedOf([listener.id], listener) })),
     members: membersOf(loadBalancer).map(({ pool, member }) => {
-      const { hosts, ...totals } = countedOf([member.id]);
+      const { hosts, ...totals } = countedOf([member.id], pool);
       return {
         ...memberReference(pool, member),
         operating_status: memberOperating(member, pool, health),

@@ -76,7 +76,7 @@ export function chooseFlavor(model: Model, placement: Placement, idOrName: strin
       (one) => one.isDefault && one.enabled && one.profile.placement === placement,
     );
   }
-  requireOption(placement, 'attributes', 'flavor');
+  requireOption({ placement }, 'attributes', 'flavor');
   const flavor = findFlavor(model, idOrName);
   if (flavor === undefined) throw new ModelError('invalid', `Validation failure: Invalid flavor_id ${idOrName}.`);
   if (!flavor.enabled) {
@@ -91,7 +91,7 @@ export function chooseFlavor(model: Model, placement: Placement, idOrName: strin
 function profile(spec: FlavorProfileSpec): FlavorProfileDraft {
   const name = requiredText('name', spec.name);
   const placement = oneOf('provider_name', spec.placement, PLACEMENTS);
-  requireOption(placement, 'attributes', 'flavor');
+  requireOption({ placement }, 'attributes', 'flavor');
   return { name, placement, data: flavorData(placement, spec.data ?? {}) };
 }
 

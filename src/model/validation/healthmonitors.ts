@@ -40,7 +40,7 @@ export function draftHealthMonitor(
 ): HealthMonitorDraft {
   const type = oneOf('type', spec.type, MONITOR_TYPES);
   requireFitting(protocol, type);
-  requireOption(placement, 'healthmonitor', type);
+  requireOption({ placement, protocol }, 'healthmonitor', type);
   const delaySeconds = integer('delay', spec.delaySeconds, SECONDS);
   const timeoutSeconds = integer('timeout', spec.timeoutSeconds, SECONDS);
   const maxRetries = integer('max_retries', spec.maxRetries, RETRIES);

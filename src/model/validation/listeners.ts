@@ -50,7 +50,7 @@ export function draftListener(model: Model, loadBalancer: LoadBalancer, spec: Li
 /** The attributes of a new listener apart from its pool. Throws ModelError('invalid' | 'unsupported'). */
 export function draftListenerHead(context: PoolContext, spec: ListenerSpec): ListenerAttributes {
   const protocol = oneOf('protocol', spec.protocol, LISTENER_PROTOCOLS);
-  requireOption(context.placement, 'protocol', protocol);
+  requireOption({ placement: context.placement, protocol }, 'protocol', protocol);
   const protocolPort = transportPort('protocol_port', spec.protocolPort);
   return merged(context, { ...LISTENER_DEFAULTS, protocol, protocolPort }, spec);
 }
@@ -144,12 +144,13 @@ function merged(
     allowedCidrs: given(patch.allowedCidrs, base.allowedCidrs, (value) => allowedCidrs(vips, value)),
   };
   const changesTimeouts = timeoutNames().some((name) => next.timeouts[name] !== TIMEOUT_DEFAULTS[name]);
+  // Of datagrams there are no connections that could be limited or time out: where others are, theirs are kept, as in Octavia.
   if (next.connectionLimit !== LISTENER_DEFAULTS.connectionLimit) {
-    requireOption(placement, 'attributes', 'connection_limit');
+    requireOption({ placement }, 'attributes', 'connection_limit');
   }
-  if (next.insertHeaders.length > 0) requireOption(placement, 'attributes', 'insert_headers');
-  if (changesTimeouts) requireOption(placement, 'attributes', 'timeouts');
-  if (next.allowedCidrs.length > 0) requireOption(placement, 'attributes', 'allowed_cidrs');
+  if (changesTimeouts) requireOption({ placement }, 'attributes', 'timeouts');
+  if (next.insertHeaders.length > 0) requireOption({ placement }, 'attributes', 'insert_headers');
+  if (next.allowedCidrs.length > 0) requireOption({ placement }, 'attributes', 'allowed_cidrs');
   return next;
 }
 

@@ -113,8 +113,8 @@ function merged(placement: Placement, base: LoadBalancerAttributes, patch: LoadB
     returnPath: given(patch.returnPath, base.returnPath, (value) => oneOf('return_path', value, RETURN_PATHS)),
     untilReady: given(patch.untilReady, base.untilReady, (value) => oneOf('until_ready', value, UNTIL_READY)),
   };
-  requireOption(placement, 'return_path', next.returnPath);
-  requireOption(placement, 'until_ready', next.untilReady);
+  requireOption({ placement }, 'return_path', next.returnPath);
+  requireOption({ placement }, 'until_ready', next.untilReady);
   return next;
 }
 

@@ -5,19 +5,20 @@ import type { MemberDraft } from '../drafts.ts';
 import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { MemberPatch, MemberSpec } from '../specs.ts';
+import { servedBy } from '../transport.ts';
 import type { Member } from '../types.ts';
 import { address, bounded, flag, given, integer, tags, text, transportPort } from './fields.ts';
-import { blocksOf, type PoolContext, requirePlace, rival, vipsOf } from './site.ts';
+import { blocksOf, type MemberContext, type PoolContext, requirePlace, rival, vipsOf } from './site.ts';
 
 /** Checks members that are to join `existing` in one pool. Throws ModelError('invalid' | 'conflict' | 'unsupported'). */
 export function draftMembers(
-  context: PoolContext,
+  context: MemberContext,
   specs: readonly MemberSpec[],
   existing: readonly Member[],
 ): readonly MemberDraft[] {
   if (specs.length === 0) return [];
   bounded(specs.length + existing.length, LIMITS.membersPerPool, 'members of a pool');
-  requireMembers(context.placement, specs.length + existing.length);
+  requireMembers(context, specs.length + existing.length);
   const requireAddress = addressCheck(context);
   const taken = new Set(existing.map(endpoint));
   return specs.map((spec) => {
@@ -47,7 +48,7 @@ export function endpoint(member: Pick<Member, 'address' | 'protocolPort'>): stri
 }
 
 /** What a member will be after a change. Throws ModelError('invalid' | 'conflict' | 'unsupported'). */
-export function patchedMember(context: PoolContext, member: Member, patch: MemberPatch): MemberDraft {
+export function patchedMember(context: MemberContext, member: Member, patch: MemberPatch): MemberDraft {
   const next = merged(context, member, patch);
   if (next.monitorAddress !== undefined && next.monitorAddress !== member.monitorAddress) {
     requireMonitorAddress(context, next.monitorAddress);
@@ -56,7 +57,7 @@ export function patchedMember(context: PoolContext, member: Member, patch: Membe
 }
 
 /** `base` with what was given in its place, checked. */
-function merged({ placement }: PoolContext, base: MemberDraft, patch: MemberPatch): MemberDraft {
+function merged(context: MemberContext, base: MemberDraft, patch: MemberPatch): MemberDraft {
   const monitorAddress = given(patch.monitorAddress, base.monitorAddress, (value) =>
     value === null ? undefined : address('monitor_address', value),
   );
@@ -78,9 +79,9 @@ function merged({ placement }: PoolContext, base: MemberDraft, patch: MemberPatc
     adminStateUp: given(patch.adminStateUp, base.adminStateUp, (value) => flag('admin_state_up', value, true)),
     tags: given(patch.tags, base.tags, tags),
   };
-  if (next.backup) requireOption(placement, 'attributes', 'backup');
-  if (next.monitorAddress !== undefined) requireOption(placement, 'attributes', 'monitor_address');
-  if (next.monitorPort !== undefined) requireOption(placement, 'attributes', 'monitor_port');
+  if (next.backup) requireOption(context, 'attributes', 'backup');
+  if (next.monitorAddress !== undefined) requireOption(context, 'attributes', 'monitor_address');
+  if (next.monitorPort !== undefined) requireOption(context, 'attributes', 'monitor_port');
   return next;
 }
 
@@ -90,10 +91,15 @@ function asWritten(canonical: string | undefined, text: string | null | undefine
 }
 
 /** The switch asks IPv4 members as the VIP: it has no other address that is sure to be nobody's. */
-function requireMonitorAddress(context: PoolContext, candidate: string): void {
+function requireMonitorAddress(context: MemberContext, candidate: string): void {
   addressCheck(context)(candidate, 'monitor address');
-  const { placement, vips } = context;
-  if (placement !== 'switch' || familyOf(candidate) === 6 || vips.some((vip) => familyOf(vip) === 4)) return;
+  const { placement, protocol, vips } = context;
+  if (
+    servedBy(placement, protocol) !== 'switch' ||
+    familyOf(candidate) === 6 ||
+    vips.some((vip) => familyOf(vip) === 4)
+  )
+    return;
   throw new ModelError(
     'unsupported',
     `Provider '${placement}' does not support a requested option: monitor_address ${candidate} without an IPv4 VIP, as which the switch asks (namespace, container, vm do)`,

@@ -19,11 +19,11 @@ const COOKIE_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 export function draftPool(context: PoolContext, spec: PoolSpec): PoolDraft {
   const { placement } = context;
   const protocol = oneOf('protocol', spec.protocol ?? POOL_DEFAULTS.protocol, POOL_PROTOCOLS);
-  requireOption(placement, 'poolProtocol', protocol);
+  requireOption({ placement, protocol }, 'poolProtocol', protocol);
   const algorithm = oneOf('lb_algorithm', spec.algorithm, ALGORITHMS);
   return {
     ...merged(context, { ...POOL_DEFAULTS, protocol, algorithm }, spec),
-    members: draftMembers(context, spec.members ?? [], []),
+    members: draftMembers({ ...context, protocol }, spec.members ?? [], []),
     healthMonitor: spec.healthMonitor && draftHealthMonitor({ placement, protocol }, spec.healthMonitor),
   };
 }
@@ -54,15 +54,16 @@ function merged({ placement, returnPath }: PoolContext, base: PoolAttributes, pa
     adminStateUp: given(patch.adminStateUp, base.adminStateUp, (value) => flag('admin_state_up', value, true)),
     tags: given(patch.tags, base.tags, tags),
   };
-  requireOption(placement, 'lb_algorithm', next.algorithm);
-  requireOption(placement, 'locality', next.locality);
+  const asked = { placement, protocol: base.protocol };
+  requireOption(asked, 'lb_algorithm', next.algorithm);
+  requireOption(asked, 'locality', next.locality);
   const { type, timeoutSeconds, granularity } = next.sessionPersistence ?? {};
-  if (type !== undefined) requireOption(placement, 'session_persistence', type);
-  if (timeoutSeconds !== undefined) requireOption(placement, 'attributes', 'persistence_timeout');
-  if (granularity !== undefined) requireOption(placement, 'attributes', 'persistence_granularity');
+  if (type !== undefined) requireOption(asked, 'session_persistence', type);
+  if (timeoutSeconds !== undefined) requireOption(asked, 'attributes', 'persistence_timeout');
+  if (granularity !== undefined) requireOption(asked, 'attributes', 'persistence_granularity');
   requireReturnPath(placement, returnPath, next);
-  if (next.slowStartSeconds > 0) requireOption(placement, 'attributes', 'slow_start');
-  if (next.whenEmpty === 'drop') requireOption(placement, 'attributes', 'when_empty');
+  if (next.slowStartSeconds > 0) requireOption(asked, 'attributes', 'slow_start');
+  if (next.whenEmpty === 'drop') requireOption(asked, 'attributes', 'when_empty');
   return next;
 }
 

@@ -2,7 +2,7 @@
 import type { AddressRange, Cidr } from '../addresses.ts';
 import { contains, isHostAddress, isUnicast, parseCidr, parseRange } from '../addresses.ts';
 import { ModelError } from '../errors.ts';
-import type { LoadBalancer, Member, Model, Network, Placement, ReturnPath, VirtualMachine } from '../types.ts';
+import type { LoadBalancer, Member, Model, Network, Placement, Pool, ReturnPath, VirtualMachine } from '../types.ts';
 
 /** The load balancer that listeners and pools are for; it may not exist yet. */
 export interface PoolContext {
@@ -17,6 +17,14 @@ export interface PoolContext {
 /** The context of a load balancer that exists. */
 export function poolContext(model: Model, { network, placement, returnPath, vips, owner }: LoadBalancer): PoolContext {
   return { model, network, placement, returnPath, vips, owner };
+}
+
+/** The pool that members are for; it may not exist yet. */
+export type MemberContext = PoolContext & Pick<Pool, 'protocol'>;
+
+/** The context of a pool that exists. */
+export function memberContext(model: Model, loadBalancer: LoadBalancer, { protocol }: Pool): MemberContext {
+  return { ...poolContext(model, loadBalancer), protocol };
 }
 
 /** The part of a network that addresses are checked against. */

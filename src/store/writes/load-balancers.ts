@@ -28,6 +28,7 @@ import {
   draftLoadBalancer,
   draftMembers,
   draftPoolFor,
+  memberContext,
   patchedHealthMonitor,
   patchedListener,
   patchedLoadBalancer,
@@ -183,7 +184,7 @@ export function createMember(poolId: string, spec: MemberSpec): Write {
   return {
     plan: (changes) => {
       const { loadBalancer, pool } = requirePool(changes.model, poolId);
-      const [draft] = draftMembers(poolContext(changes.model, loadBalancer), [spec], pool.members);
+      const [draft] = draftMembers(memberContext(changes.model, loadBalancer, pool), [spec], pool.members);
       insertMember(changes, draft!, id);
       return change(changes, { loadBalancerId: loadBalancer.id, id }, [
         mutate(PoolTable, byUuid(poolId), [['members', 'insert', [id]]]),
@@ -196,8 +197,8 @@ export function createMember(poolId: string, spec: MemberSpec): Write {
 export function updateMember(poolId: string, id: string, patch: MemberPatch): Write {
   return {
     plan: (changes) => {
-      const { loadBalancer, member } = requireMember(changes.model, poolId, id);
-      const next = patchedMember(poolContext(changes.model, loadBalancer), member, patch);
+      const { loadBalancer, pool, member } = requireMember(changes.model, poolId, id);
+      const next = patchedMember(memberContext(changes.model, loadBalancer, pool), member, patch);
       const operations = patchMember(member, next, changes.now);
       return change(changes, { loadBalancerId: loadBalancer.id, id }, operations);
     },

@@ -5,7 +5,7 @@ import { requireHost } from '../../model/lookup.ts';
 import type { BalancerState, Host, HostStatus, Model, Observation } from '../../model/types.ts';
 import { byUuid, insert, mutate, type Operation, update, wait } from '../../ovsdb/index.ts';
 import { timestamp } from '../change-set.ts';
-import { observationChanges, observationColumns } from '../observations.ts';
+import { besideOthers, type Observer, observationChanges, observationColumns } from '../observations.ts';
 import {
   BalancerTable,
   HostTable,
@@ -92,17 +92,25 @@ export function setVirtualMachineState(model: Model, report: VirtualMachineRepor
   return { operations: [update(VirtualMachineTable, byUuid(id), { state, error, since })], result: undefined };
 }
 
-/** Writes only keys that differ. */
+/** Writes only keys that differ, and none that are the other observer's. */
 export function setObservation(
   model: Model,
-  report: { readonly balancerId: string; readonly observation: Observation; readonly rows: Rows },
+  report: {
+    readonly balancerId: string;
+    readonly observation: Observation;
+    readonly by: Observer;
+    readonly rows: Rows;
+  },
 ): Draft<void> {
-  const { balancerId, observation, rows } = report;
-  if (!model.balancers.has(balancerId)) throw new ModelError('not-found', `Balancer ${balancerId} not found.`);
+  const { balancerId, observation, by, rows } = report;
+  const balancer = model.balancers.get(balancerId);
+  if (balancer === undefined) throw new ModelError('not-found', `Balancer ${balancerId} not found.`);
   const rowId = rows.balancers.get(balancerId)?.observation;
   const known = model.observations.get(balancerId);
   if (rowId !== undefined && known !== undefined) {
-    return { operations: observationChanges(rowId, known, observation), result: undefined };
+    const loadBalancer = model.loadBalancers.get(balancer.loadBalancerId);
+    const whole = loadBalancer === undefined ? observation : besideOthers(observation, { loadBalancer, known, by });
+    return { operations: observationChanges(rowId, known, whole), result: undefined };
   }
   const id = randomUUID();
   return {
@@ -159,11 +167,12 @@ export function setSlotTables(model: Model, remembered: readonly DealtSlots[]): 
   return { operations, result: undefined };
 }
 
-/** Those of balancers that are gone are passed over. */
+/** What the switch has counted. Balancers that are gone are passed over. */
 export function setObservations(model: Model, observations: ReadonlyMap<string, Observation>, rows: Rows): Draft<void> {
   const present = [...observations].filter(([balancerId]) => model.balancers.has(balancerId));
   const operations = present.flatMap(
-    ([balancerId, observation]) => setObservation(model, { balancerId, observation, rows }).operations,
+    ([balancerId, observation]) =>
+      setObservation(model, { balancerId, observation, by: 'controller', rows }).operations,
   );
   return { operations, result: undefined };
 }
