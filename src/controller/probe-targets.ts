@@ -1,8 +1,9 @@
 /** Which members are asked for their health, and from where: from the host that their VM is on, else from a host with clients. Pure. */
 import { familyOf } from '../model/addresses.ts';
 import { isAskedThroughSwitches } from '../model/health.ts';
+import { ownAddresses } from '../model/own-addresses.ts';
 import type { HealthMonitor, LoadBalancer, Member, Model } from '../model/types.ts';
-import { ipv6FromMac, probeMac, vipMac } from '../model/vip-mac.ts';
+import { balancerMac, ipv6FromMac, probeMac, vipMac } from '../model/vip-mac.ts';
 import type { ProbeView } from '../pipeline/view.ts';
 
 /** A VM's port on a host. */
@@ -80,7 +81,7 @@ function assign(context: Context, member: Member, monitor: HealthMonitor): Assig
   const place = places.find(({ hostId }) => hostId === claimed) ?? places[0];
   const is = (state: Assignment['state'], hostId?: string): Assignment => {
     const seen = { loadBalancer, member, monitor, place };
-    const probe = hostId === undefined ? undefined : probeOf(seen, { hostId, address, mac: mac! });
+    const probe = hostId === undefined ? undefined : probeOf(model, seen, { hostId, address, mac: mac! });
     return probe === undefined && state === 'ask' ? { ...seen, state: 'wait', probe } : { ...seen, state, probe };
   };
   if (place !== undefined) return is('ask', place.hostId);
@@ -95,29 +96,33 @@ function assign(context: Context, member: Member, monitor: HealthMonitor): Assig
 
 /** Undefined where there is no address to ask with. */
 function probeOf(
+  model: Model,
   { loadBalancer, member, monitor, place }: Pick<Assignment, 'loadBalancer' | 'member' | 'monitor' | 'place'>,
   at: { readonly hostId: string; readonly address: string; readonly mac: string },
 ): Assignment['probe'] {
   const kind = monitor.type === 'PING' ? 'ping' : monitor.type === 'UDP-CONNECT' ? 'udp' : 'tcp';
   const port = kind === 'ping' ? undefined : (member.monitorPort ?? member.protocolPort);
-  const asker = askerOf(loadBalancer, at, place !== undefined);
+  const asker = askerOf(model, loadBalancer, { ...at, isHere: place !== undefined });
   return asker && { network: loadBalancer.network, kind, port, ofport: place?.ofport, ...at, ...asker };
 }
 
 /**
- * In IPv6 the link-local address of the controller's MAC on the host, which clashes with none. In IPv4 only the VIP is
+ * In IPv6 the link-local address of the controller's MAC on the host, which clashes with none. In IPv4 the VIP, which is
  * sure to be in the network and nobody's: with the VIP MAC, as VMs know it, where the frame goes no further than to a
- * port of the host, else with the controller's own.
+ * port of the host, else with the controller's own. Where a balancer has IPv4 members and no such VIP, the host has an
+ * address of its own toward them.
  */
 function askerOf(
-  { id, vips }: LoadBalancer,
-  at: { readonly hostId: string; readonly address: string },
-  isHere: boolean,
+  model: Model,
+  { id, vips, network }: LoadBalancer,
+  { hostId, address, isHere }: { readonly hostId: string; readonly address: string; readonly isHere: boolean },
 ) {
-  const own = probeMac(at.hostId);
-  if (familyOf(at.address) === 6) return { source: ipv6FromMac('fe80::/64', own), sourceMac: own };
-  const source = vips.find((vip) => familyOf(vip) === 4);
-  return source === undefined ? undefined : { source, sourceMac: isHere ? vipMac(id) : own };
+  const own = probeMac(hostId);
+  if (familyOf(address) === 6) return { source: ipv6FromMac('fe80::/64', own), sourceMac: own };
+  const vip = vips.find((one) => familyOf(one) === 4);
+  if (vip !== undefined) return { source: vip, sourceMac: isHere ? vipMac(id) : own };
+  const source = ownAddresses(model, hostId, network).find((one) => familyOf(one) === 4);
+  return source === undefined ? undefined : { source, sourceMac: balancerMac(hostId, network.id) };
 }
 
 /** What tells a question from others of the same host. */

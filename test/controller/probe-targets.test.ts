@@ -30,6 +30,8 @@ interface World {
   /** This controller's hosts; those whose ports are not known yet have a `?`. */
   readonly own?: readonly string[];
   readonly places?: readonly Place[];
+  /** Hosts' own addresses toward members. */
+  readonly addresses?: Readonly<Record<string, string>>;
 }
 
 /** What becomes of the members, in short: `ask h1 7 10.0.0.100`, state, host, port, source. */
@@ -42,10 +44,12 @@ function assigned(world: World): readonly string[] {
     probed,
     own = ['h1', 'h2', 'h3'],
     places = [],
+    addresses = {},
   } = world;
   const model: Model = {
     ...modelOf({ hosts, loadBalancers: [web] }),
     neighbours: new Map([[blue.id, macs]]),
+    addresses: Object.entries(addresses).map(([hostId, address]) => ({ networkId: blue.id, hostId, address })),
     probed: new Map(probed === undefined ? [] : [[web.id, probed]]),
     balancers: new Map(balancers.map((hostId) => [hostId, { hostId, loadBalancerId: web.id } as Balancer])),
   };
@@ -142,6 +146,17 @@ describe('members are asked for their health', () => {
       }).map(({ probe }) => probe?.sourceMac);
     expect(macs([on('h1')])).to.deep.equal([vipMac(web.id)]);
     expect(macs([])).to.deep.equal([probeMac('h1')]);
+  });
+
+  it('as the host itself where only IPv6 clients have a VIP, and a sandbox speaks to IPv4 members', () => {
+    const vips = ['fd00::100'];
+    const datagrams = watched([member(V4)], healthMonitor('UDP-CONNECT'), { placement: 'namespace', vips });
+    const pools = datagrams.pools.map((one) => ({ ...one, protocol: 'UDP' as const }));
+    const outside = { ...datagrams, pools };
+    expect(assigned({ web: outside, places: [on('h2')], addresses: { h2: '10.0.0.242' } })).to.deep.equal([
+      'ask h2 7 10.0.0.242',
+    ]);
+    expect(assigned({ web: outside, places: [on('h2')] })).to.deep.equal(['wait']);
   });
 
   const ports: readonly (readonly [

@@ -5,7 +5,6 @@ import type { MemberDraft } from '../drafts.ts';
 import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { MemberPatch, MemberSpec } from '../specs.ts';
-import { servedBy } from '../transport.ts';
 import type { Member } from '../types.ts';
 import { address, bounded, flag, given, integer, tags, text, transportPort } from './fields.ts';
 import { blocksOf, type MemberContext, type PoolContext, requirePlace, rival, vipsOf } from './site.ts';
@@ -90,16 +89,11 @@ function asWritten(canonical: string | undefined, text: string | null | undefine
   return canonical === undefined || !text || text === canonical ? {} : { [canonical]: text };
 }
 
-/** The switch asks IPv4 members as the VIP: it has no other address that is sure to be nobody's. */
+/** In placement switch IPv4 members are asked as the VIP: hosts have no other address that is sure to be nobody's. */
 function requireMonitorAddress(context: MemberContext, candidate: string): void {
   addressCheck(context)(candidate, 'monitor address');
-  const { placement, protocol, vips } = context;
-  if (
-    servedBy(placement, protocol) !== 'switch' ||
-    familyOf(candidate) === 6 ||
-    vips.some((vip) => familyOf(vip) === 4)
-  )
-    return;
+  const { placement, vips } = context;
+  if (placement !== 'switch' || familyOf(candidate) === 6 || vips.some((vip) => familyOf(vip) === 4)) return;
   throw new ModelError(
     'unsupported',
     `Provider '${placement}' does not support a requested option: monitor_address ${candidate} without an IPv4 VIP, as which the switch asks (namespace, container, vm do)`,
