@@ -17,6 +17,7 @@ export type MemberJson = Answered<typeof octavia.member>;
 export type HealthMonitorJson = Answered<typeof octavia.healthMonitor>;
 export type FlavorProfileJson = Answered<typeof octavia.flavorProfile>;
 export type FlavorJson = Answered<typeof octavia.flavor>;
+export type AmphoraJson = Answered<typeof octavia.amphora>;
 export type CountersJson = Answered<typeof octavia.counters>;
 
 export type FiguresJson = Answered<typeof own.figures>;

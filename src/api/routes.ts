@@ -1,6 +1,7 @@
 import { openApi } from './description/openapi.ts';
 import { discoveryRoutes } from './discovery.ts';
 import { neutronRoutes } from './neutron.ts';
+import { amphoraRoutes } from './octavia/amphorae.ts';
 import { flavorRoutes } from './octavia/flavors.ts';
 import { healthMonitorRoutes } from './octavia/health-monitors.ts';
 import { listenerRoutes } from './octavia/listeners.ts';
@@ -34,12 +35,13 @@ const lbaas = [
   ...healthMonitorRoutes,
   ...flavorRoutes,
   ...providerRoutes,
+  ...amphoraRoutes,
 ];
 
 /** Some clients leave out `/lbaas`. */
 const octavia = [
   ...lbaas,
-  ...lbaas.map((route) => ({ ...route, path: route.path.replace('/lbaas', '') })),
+  ...lbaas.map((route) => ({ ...route, path: route.path.replace(/^\/(lbaas|octavia)/, '') })),
   ...neutronRoutes,
 ];
 

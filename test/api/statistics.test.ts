@@ -88,6 +88,14 @@ describe('API: status and statistics from what balancers report', () => {
     return [m1, pool, http, lb].map((one) => one.operating_status).join(' ');
   };
 
+  it('lists balancers as amphorae, for clients that ask for those', async () => {
+    const { amphorae } = await get('/v2.0/octavia/amphorae?status=ALLOCATED');
+    expect(amphorae.map(({ id }: { id: string }) => id)).to.have.members(balancers);
+    const { amphora } = await get(`/v2.0/octavia/amphorae/${balancers[0]}`);
+    expect(amphora).to.include({ loadbalancer_id: shop.id, role: 'STANDALONE', ha_ip: '10.0.0.100' });
+    expect((await api.send('GET', `/v2.0/octavia/amphorae/${shop.id}`)).status).to.equal(404);
+  });
+
   describe('a status', () => {
     const rows: readonly [
       what: string,

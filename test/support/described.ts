@@ -13,7 +13,8 @@ const OPERATIONS = SECTIONS.flatMap(({ operations }) =>
 /** The path by which the description knows what this one leads to. */
 export function describedPath(path: string): string {
   const plain = path.replace(/^\/(load-balancer|network)(?=\/|$)/, '').replace(/^\/v2(?=\/|$)/, '/v2.0');
-  const octavia = plain.replace(/^\/v2\.0\/(?!lbaas|networks|subnets|ports)/, '/v2.0/lbaas/');
+  const amphorae = plain.replace(/^\/v2\.0\/amphorae/, '/v2.0/octavia/amphorae');
+  const octavia = amphorae.replace(/^\/v2\.0\/(?!lbaas|octavia|networks|subnets|ports)/, '/v2.0/lbaas/');
   return octavia.replace(/^\/v3(?=\/|$)/, '/identity/v3') || '/';
 }
 

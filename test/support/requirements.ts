@@ -24,15 +24,24 @@ function installed(program: string): boolean {
   });
 }
 
+const missingOf = (programs: readonly string[]): string[] => programs.filter((program) => !installed(program));
+
 /** What keeps tests on real Open vSwitch from running here; empty when nothing does. */
 export function missingForSystem(programs: readonly string[] = []): string[] {
-  const missing = [...SYSTEM_PROGRAMS, ...programs].filter((program) => !installed(program));
-  return [...(process.getuid?.() === 0 ? [] : ['root']), ...missing];
+  return [...(process.getuid?.() === 0 ? [] : ['root']), ...missingOf([...SYSTEM_PROGRAMS, ...programs])];
 }
 
 /** Skips the suite or test, and says why, where real Open vSwitch (or one of `programs`) cannot be used. */
 export function requireSystem(context: Mocha.Context, programs: readonly string[] = []): void {
-  const missing = missingForSystem(programs);
+  skipWithout(context, missingForSystem(programs));
+}
+
+/** Skips the suite or test, and says why, where one of the programs is not installed. */
+export function requirePrograms(context: Mocha.Context, programs: readonly string[]): void {
+  skipWithout(context, missingOf(programs));
+}
+
+function skipWithout(context: Mocha.Context, missing: readonly string[]): void {
   if (missing.length === 0) return;
   process.stdout.write(`    skipped: this needs ${missing.join(', ')}\n`);
   context.skip();

@@ -85,6 +85,16 @@ export const octaviaOperations: Operations = {
   },
 };
 
+const amphorae = '/v2.0/octavia/amphorae';
+export const amphoraOperations: Operations = {
+  [`GET ${amphorae}`]: listing('amphorae', octavia.amphora),
+  [`GET ${amphorae}/:id`]: {
+    summary: 'Show a balancer as an amphora',
+    query: FIELDS,
+    answers: { 200: rooted('amphora', octavia.amphora) },
+  },
+};
+
 export const neutronOperations: Operations = {
   'GET /v2.0/networks': listing('networks', openstack.network),
   'GET /v2.0/networks/:id': {

@@ -17,7 +17,7 @@ import * as octavia from '../resources/octavia.ts';
 import * as openstack from '../resources/openstack.ts';
 import * as own from '../resources/own.ts';
 import { discoveryOperations, identityOperations } from './identity.ts';
-import { neutronOperations, octaviaOperations } from './octavia.ts';
+import { amphoraOperations, neutronOperations, octaviaOperations } from './octavia.ts';
 import type { Operations } from './operation.ts';
 import { ownOperations } from './own.ts';
 
@@ -63,6 +63,7 @@ const balancing: readonly Resource[] = [
     ...{ name: 'FlavorProfile', title: 'flavor profile', answer: octavia.flavorProfile },
     ...{ create: profileCreate, update: profileUpdate },
   },
+  { name: 'Amphora', title: 'amphora', answer: octavia.amphora },
   { name: 'Counters', title: 'counters', answer: octavia.counters },
 ];
 
@@ -85,7 +86,7 @@ export const SECTIONS: readonly Section[] = [
     title: 'Load balancing',
     about:
       'OpenStack Octavia v2. Placements are its providers. The same paths are also below `/v2`, without `/lbaas`, and with all of these below `/load-balancer`.',
-    operations: octaviaOperations,
+    operations: { ...octaviaOperations, ...amphoraOperations },
     resources: balancing,
   },
   {

@@ -1,4 +1,5 @@
 /** Octavia's resources as the API answers them. */
+import { z } from 'zod';
 import {
   ALGORITHMS,
   LISTENER_PROTOCOLS,
@@ -159,6 +160,29 @@ export const counters = answer({
   active_connections: count,
   total_connections: count,
   request_errors: count,
+});
+
+export const amphora = answer({
+  id,
+  loadbalancer_id: id,
+  compute_id: id.describe('The host'),
+  status: choice(['BOOTING', 'ALLOCATED', 'ERROR']),
+  role: choice(['STANDALONE']),
+  ha_ip: text.describe('The VIP'),
+  ha_port_id: id,
+  vrrp_ip: text,
+  vrrp_port_id: id,
+  cached_zone: text.nullable(),
+  compute_flavor: optionalId,
+  image_id: z.null(),
+  lb_network_ip: z.null(),
+  cert_busy: flag,
+  cert_expiration: z.null(),
+  vrrp_interface: z.null(),
+  vrrp_id: z.null(),
+  vrrp_priority: z.null(),
+  created_at: time,
+  updated_at: time,
 });
 
 export const flavorProfile = answer({

@@ -1,0 +1,63 @@
+/** OpenStack's own clients, as docs/openstack.md tells to use them. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { packaged } from '../../src/util/paths.ts';
+
+const PAGE = readFileSync(packaged('docs/openstack.md'), 'utf8');
+/** What the page has for the controller's `--api`. */
+const WRITTEN_URL = 'http://127.0.0.1:9876';
+
+/** The examples of the page in this language, in their order. */
+export function examples(language: string): readonly string[] {
+  return [...PAGE.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map(([, example]) => example!);
+}
+
+/** The commands of the page's consoles, without their first word. */
+export function commands(): readonly (readonly string[])[] {
+  return examples('console').map((example) =>
+    example
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/^\$ openstack /, '')),
+  );
+}
+
+/** The page's `clouds.yaml` for the API at this URL, in a folder of its own, and what runs clients with it. */
+export class Clouds {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'hostlb-clouds-'));
+
+  constructor(url: string) {
+    const [clouds = ''] = examples('yaml');
+    writeFileSync(join(this.#folder, 'clouds.yaml'), clouds.replaceAll(WRITTEN_URL, url));
+  }
+
+  /** Commands of `openstack`, by one process. Throws with what it says on stderr. */
+  openstack(lines: readonly string[], cloud: string): Promise<string> {
+    return this.#run(['/usr/bin/openstack'], `${lines.join('\n')}\n`, { OS_CLOUD: cloud });
+  }
+
+  /** A Python program that uses openstacksdk. Throws with what it says on stderr. */
+  python(program: string, args: readonly string[] = []): Promise<string> {
+    return this.#run(['/usr/bin/python3', '-', ...args], program);
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  async #run([file = '', ...args]: readonly string[], stdin: string, more: NodeJS.ProcessEnv = {}): Promise<string> {
+    const env = {
+      PATH: process.env.PATH,
+      HOME: this.#folder,
+      OS_CLIENT_CONFIG_FILE: join(this.#folder, 'clouds.yaml'),
+    };
+    const child = spawn(file, args, { env: { ...env, ...more, PYTHONWARNINGS: 'ignore' } });
+    child.stdin.end(stdin);
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
+    if (stderr !== '' || child.exitCode) throw new Error(`${file}: ${stderr}\n${stdout}`);
+    return stdout;
+  }
+}

@@ -1,0 +1,92 @@
+/** OpenStack's command line and openstacksdk, as docs/openstack.md shows them, and traffic through what they made. */
+import { expect } from 'chai';
+import type { LoadBalancerJson } from '../../src/api/resources.ts';
+import { Clouds, commands, examples } from '../support/openstack.ts';
+import { requireSystem } from '../support/requirements.ts';
+import { BLUE, vmAt } from '../support/site.ts';
+import { World } from '../support/world.ts';
+
+/** What the page leaves to the reader. */
+const ENQUIRE = `
+assert balancing.find_load_balancer("nobody") is None
+assert [lb.id for lb in balancing.load_balancers(limit=1)] == [shop.id]
+changed = balancing.update_load_balancer(shop, description="The shop", tags=["a", "b"])
+assert (changed.description, sorted(changed.tags)) == ("The shop", ["a", "b"])
+assert balancing.get_load_balancer_statistics(shop.id).total_connections >= 0
+for wrong, error in (("listener_id", openstack.exceptions.NotFoundException), ("protocol", openstack.exceptions.BadRequestException)):
+    try:
+        balancing.create_pool(**{"listener_id": listener.id, "protocol": "TCP", "lb_algorithm": "SOURCE_IP_PORT", wrong: "ac3a1b3c-0000-4000-8000-000000000000"})
+        raise AssertionError(wrong)
+    except error as refused:
+        assert refused.details, wrong
+print(shop.id, pool.id)
+`;
+const DELETE = `
+import openstack, sys
+balancing = openstack.connect(cloud="hostlb").load_balancer
+balancing.delete_load_balancer(sys.argv[1], cascade=True)
+print(balancing.find_load_balancer(sys.argv[1]))
+`;
+
+describe("OpenStack's clients", function () {
+  this.timeout(240_000);
+  const world = new World({
+    part: 'os',
+    topology: {
+      hosts: [{ name: 'h1' }, { name: 'h2' }],
+      networks: [BLUE],
+      vms: [vmAt('c1', 'h1', 11), vmAt('s1', 'h2', 21), vmAt('s2', 'h1', 22)],
+    },
+  });
+  let clouds: Clouds;
+
+  before(async function () {
+    requireSystem(this, ['openstack']);
+    await world.up();
+    clouds = new Clouds(world.client.url);
+    await world.serve(['s1', 's2']);
+  });
+  after(async () => {
+    clouds?.remove();
+    await world.down();
+  });
+
+  const loadBalancers = async () =>
+    (await world.get<{ loadbalancers: LoadBalancerJson[] }>('/v2.0/lbaas/loadbalancers')).loadbalancers;
+  /** Who answers at the VIP; both members, sooner or later. */
+  async function serves(address: string): Promise<void> {
+    await world.ready();
+    expect(new Set(await world.vm('c1').names({ address }, 32))).to.deep.equal(new Set(['s1', 's2']));
+  }
+
+  it('the command line makes a load balancer that serves, shows it, and takes it away', async () => {
+    const [make = [], show = [], remove = []] = commands();
+    expect(await clouds.openstack(make, 'hostlb'))
+      .to.include('blue-10.0.0.0/24')
+      .and.include('"provisioning_status": "ACTIVE"');
+    await serves('10.0.0.100');
+    const [web] = await loadBalancers();
+    expect(web).to.include({ name: 'web', provider: 'switch', description: 'shop', provisioning_status: 'ACTIVE' });
+    const shown = await clouds.openstack([...show, ...remove], 'hostlb');
+    for (const seen of [
+      web!.id,
+      '10.0.0.22',
+      'total_connections',
+      'max_retries_down',
+      'STANDALONE',
+      'namespace',
+      'vcpus',
+    ]) {
+      expect(shown).to.include(seen);
+    }
+    expect(await loadBalancers()).to.deep.equal([]);
+  });
+
+  it('openstacksdk does the same', async () => {
+    const [flow = ''] = examples('python');
+    const [id = ''] = (await clouds.python(flow + ENQUIRE)).trim().split(' ');
+    await serves('10.0.0.101');
+    expect(await clouds.python(DELETE, [id])).to.equal('None\n');
+    expect(await loadBalancers()).to.deep.equal([]);
+  });
+});
