@@ -121,7 +121,7 @@ async function lastOf(
   go: () => Promise<() => Promise<void>>,
 ): Promise<number[]> {
   const events: { fromMs: number; toMs: number }[] = [];
-  const connections = await underLoad(world.lab, { vm: 'c1', address: init.vip, rate: RATE }, async () => {
+  const { connections } = await underLoad(world.lab, { vm: 'c1', address: init.vip, rate: RATE }, async () => {
     for (let nth = 0; nth < init.times; nth++) {
       await delay(WATCH_MS);
       const fromMs = now();

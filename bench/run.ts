@@ -8,6 +8,7 @@ import { codec } from './codec.ts';
 import { compute } from './compute.ts';
 import { convergence } from './convergence.ts';
 import { datapath } from './datapath.ts';
+import { faults } from './faults.ts';
 import type { Bench } from './lib/bench.ts';
 import { cleanUp, mark } from './lib/clean-up.ts';
 import { printTable, type Row } from './lib/report.ts';
@@ -25,6 +26,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   convergence,
   choosing,
   restart,
+  faults,
   sandboxes,
   changes,
   recovery,

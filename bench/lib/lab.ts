@@ -55,7 +55,8 @@ export async function startLab(plan: LabPlan): Promise<BenchLab> {
   return Object.assign(lab, { api: `http://${api}` });
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
@@ -150,6 +151,8 @@ export interface Load {
   readonly beginNs: number;
   /** What each connection that did not fail got. */
   readonly pages: readonly (readonly [second: number, page: string])[];
+  /** Requests on connections that were kept. */
+  readonly kept: { readonly asked: number; readonly failed: readonly (readonly [second: number, reason: string])[] };
 }
 
 /** Runs a tool in a VM and answers the last line that it printed, as JSON. */

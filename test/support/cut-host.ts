@@ -1,7 +1,8 @@
 /** A host of a lab that the controller reaches over wires that can be cut. */
 import { dirname, join } from 'node:path';
+import type { Client } from '../../src/api/client.ts';
+import type { Lab } from '../../src/lab/index.ts';
 import { WireCutter } from './wire-cutter.ts';
-import type { World } from './world.ts';
 
 /** The port that hostlb takes for OpenFlow on a host that it reaches over TCP. */
 const OPENFLOW_PORT = 6653;
@@ -20,13 +21,16 @@ export interface Wires {
 }
 
 /** Puts wires between the controller and this host. */
-export async function wired(world: World, host: string): Promise<Wires> {
-  const folder = dirname(world.lab.host(host).openflow.replace(/^unix:/, ''));
+export async function wired(
+  { lab, client }: { readonly lab: Lab; readonly client: Client },
+  host: string,
+): Promise<Wires> {
+  const folder = dirname(lab.host(host).openflow.replace(/^unix:/, ''));
   // OpenFlow is where OVSDB is, on a port that is given: each host needs an address of its own.
   const { openflow, address } = await listenSomewhere(join(folder, `${BRIDGE}.mgmt`));
   const database = await WireCutter.start(join(folder, 'db.sock'), { host: address });
   const remote = `tcp:${address}:${database.port}`;
-  await world.client.request('PUT', `/v1/hosts/${host}`, { host: { name: host, remote, bridge: BRIDGE } });
+  await client.request('PUT', `/v1/hosts/${host}`, { host: { name: host, remote, bridge: BRIDGE } });
   const both = [database, openflow];
   return {
     database,
