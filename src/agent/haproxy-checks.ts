@@ -1,24 +1,27 @@
 /** Health monitors in HAProxy's words. */
+import { isAskedBySandbox } from '../model/health.ts';
 import type { HealthMonitor, HttpCheck, Pool } from '../model/types.ts';
 
 /**
  * What a server of a monitored pool has. A probe is sent each `delay`; `max_retries` successes bring a member up that was
  * down, `max_retries_down` failures bring it down.
  */
-export function checkKeywords({ healthMonitor: monitor }: Pool): string[] {
-  if (!monitor?.adminStateUp) return [];
+export function checkKeywords(pool: Pool): string[] {
+  const { healthMonitor: monitor } = pool;
+  if (monitor === undefined || !isAskedBySandbox(pool)) return [];
   const { delaySeconds, maxRetries, maxRetriesDown, type } = monitor;
   const overTls = type === 'HTTPS' ? ['check-ssl verify none'] : [];
   return [`check inter ${delaySeconds}s rise ${maxRetries} fall ${maxRetriesDown}`, ...overTls];
 }
 
 /** What the backend of a monitored pool has. */
-export function checkLines({ healthMonitor: monitor }: Pool): string[] {
-  if (!monitor?.adminStateUp) return [];
+export function checkLines(pool: Pool): string[] {
+  const { healthMonitor: monitor } = pool;
+  if (monitor === undefined || !isAskedBySandbox(pool)) return [];
   return [`timeout check ${monitor.timeoutSeconds}s`, ...probeLines(monitor)];
 }
 
-/** The model refuses PING and UDP-CONNECT for balancers outside the switch. */
+/** PING and UDP-CONNECT are none of HAProxy's. */
 function probeLines({ type, http }: HealthMonitor): string[] {
   switch (type) {
     case 'HTTP':

@@ -27,6 +27,8 @@ export interface ProxySurroundings {
   readonly maxConnections: number | undefined;
   /** Addresses of members that are VMs of this host. */
   readonly localAddresses: ReadonlySet<string>;
+  /** Ids of members that get no connections, because others have not found them well. */
+  readonly illMembers: ReadonlySet<string>;
 }
 
 /** A connection takes two descriptors; listeners, sockets and the poller want some, too. */
@@ -62,8 +64,7 @@ const DEFAULTS = [
 export function renderConfig(loadBalancer: LoadBalancer, surroundings: ProxySurroundings): ProxyConfig {
   const services = servicesOf(loadBalancer.listeners);
   const backends = [...new Set(services.map(({ backend }) => backend))];
-  const isLocal = (address: string): boolean => surroundings.localAddresses.has(address);
-  const servers = new Map(backends.map((backend) => [backend, serversOf(backend, isLocal)]));
+  const servers = new Map(backends.map((backend) => [backend, serversOf(backend, surroundings)]));
   const tables = tableLines(backends);
   const lines = (version: string, ofServers: (backend: (typeof backends)[number]) => readonly string[]): string =>
     [

@@ -1,9 +1,10 @@
 /** Members as servers of HAProxy: what is fixed while one runs, and what may change. */
 import { familyOf } from '../model/addresses.ts';
-import { isMonitored } from '../model/health.ts';
+import { isAskedBySandbox } from '../model/health.ts';
 import type { Member, Pool, PoolProtocol } from '../model/types.ts';
 import { type Backend, cookieKey } from './haproxy-backend.ts';
 import { checkKeywords } from './haproxy-checks.ts';
+import type { ProxySurroundings } from './haproxy-config.ts';
 
 /** One server of a backend, as it should be. */
 export interface Server {
@@ -25,21 +26,24 @@ export interface Server {
   readonly words: string;
 }
 
+/** What is known of members beside the model. */
+export type Known = Pick<ProxySurroundings, 'localAddresses' | 'illMembers'>;
 /** Whether an address belongs to a VM of the balancer's own host. */
-export type IsLocal = (address: string) => boolean;
+type IsLocal = (address: string) => boolean;
 
 /** HAProxy's greatest weight. */
 const MAX_WEIGHT = 256;
 
 /** The servers of a backend. With locality `only`, members elsewhere are none. */
-export function serversOf(backend: Backend, isLocal: IsLocal): Server[] {
+export function serversOf(backend: Backend, { localAddresses, illMembers }: Known): Server[] {
   const { pool } = backend;
+  const isLocal: IsLocal = (address) => localAddresses.has(address);
   const members = pool.locality === 'only' ? pool.members.filter(({ address }) => isLocal(address)) : pool.members;
   const weightOf = weights(pool, isLocal);
   const ofPool = poolWords(pool);
   return members.map((member) => {
     const { id, key, address, protocolPort, backup, adminStateUp, monitorAddress, monitorPort } = member;
-    const isChecked = isMonitored(pool);
+    const isChecked = isAskedBySandbox(pool);
     const checkAddress = isChecked ? monitorAddress : undefined;
     const checkPort = isChecked ? monitorPort : undefined;
     const weight = weightOf(member);
@@ -57,7 +61,7 @@ export function serversOf(backend: Backend, isLocal: IsLocal): Server[] {
       address,
       port: protocolPort,
       weight,
-      isEnabled: adminStateUp,
+      isEnabled: adminStateUp && !illMembers.has(id),
       isBackup: backup,
       isChecked,
       checkAddress,

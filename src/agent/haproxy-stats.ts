@@ -1,5 +1,6 @@
 /** HAProxy's statistics as what the model knows of a balancer. */
 import { sumCounters } from '../model/counters.ts';
+import { isAskedThroughSwitches } from '../model/health.ts';
 import {
   type Counters,
   type LoadBalancer,
@@ -30,7 +31,7 @@ export interface ObservationContext {
  *
  * A member that is disabled is OFFLINE, and so is one with a health monitor before the first probe; one that is found to be
  * down is in ERROR; of the others, one with weight 0 is DRAINING and one without a monitor has NO_MONITOR. A member that
- * this balancer does not use has no health.
+ * this balancer does not use has no health, nor has one that the controllers ask: they tell it themselves.
  */
 export function observation(text: string, { loadBalancer, before }: ObservationContext): Observation | undefined {
   let known = before;
@@ -104,8 +105,9 @@ function currentCounters(rows: readonly Row[]): Map<string, Counters> {
   return counters;
 }
 
-function healthIn(rows: readonly Row[], { pools }: LoadBalancer): Record<string, MemberHealth> {
+function healthIn(rows: readonly Row[], loadBalancer: LoadBalancer): Record<string, MemberHealth> {
   const rowOf = new Map(rows.map((row) => [row.name, row]));
+  const pools = loadBalancer.pools.filter((pool) => !isAskedThroughSwitches(loadBalancer, pool));
   const health = pools.flatMap(({ members }) =>
     members.flatMap((member) => {
       const row = rowOf.get(member.id);

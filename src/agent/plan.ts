@@ -1,5 +1,6 @@
 /** What a sandbox must be, computed from the model; nothing here touches the system. */
 import { cidrContains, familyOf } from '../model/addresses.ts';
+import { illMembers } from '../model/health.ts';
 import { effectiveFlavor } from '../model/lookup.ts';
 import { ownAddresses } from '../model/own-addresses.ts';
 import { type SandboxAddress, sandboxAddresses } from '../model/sandbox.ts';
@@ -62,6 +63,8 @@ export interface PlanInput extends Pick<Wanted, 'loadBalancer' | 'host'> {
   readonly flavor: FlavorData;
   /** Addresses of members that are VMs of this host, as far as a pool asks for them. */
   readonly localAddresses: ReadonlySet<string>;
+  /** Ids of members that the controllers ask, and have not found well. */
+  readonly illMembers: ReadonlySet<string>;
   /** The same for inputs that differ in nothing but the load balancer. */
   readonly identity: string;
 }
@@ -74,8 +77,9 @@ export function planInput(
 ): PlanInput {
   const flavor = effectiveFlavor(model, loadBalancer);
   const localAddresses = addressesOf(model, loadBalancer, vmMacs);
-  const identity = JSON.stringify([host.id, flavor, [...localAddresses].sort()]);
-  return { loadBalancer, host, flavor, localAddresses, identity };
+  const ill = illMembers(loadBalancer, model.probed.get(loadBalancer.id)?.health ?? {}).map(({ id }) => id);
+  const identity = JSON.stringify([host.id, flavor, [...localAddresses].sort(), ill]);
+  return { loadBalancer, host, flavor, localAddresses, illMembers: new Set(ill), identity };
 }
 
 function addressesOf(model: Model, { network, pools }: LoadBalancer, macs: ReadonlySet<string>): ReadonlySet<string> {
@@ -86,7 +90,7 @@ function addressesOf(model: Model, { network, pools }: LoadBalancer, macs: Reado
 
 /** The sandbox of a load balancer on a host. */
 export function planSandbox(
-  { loadBalancer, host, flavor, localAddresses }: PlanInput,
+  { loadBalancer, host, flavor, localAddresses, illMembers }: PlanInput,
   { names, surroundings }: { readonly names: SandboxNames; readonly surroundings: SandboxSurroundings },
 ): SandboxPlan {
   const { network, listeners } = loadBalancer;
@@ -106,7 +110,12 @@ export function planSandbox(
     neighbours: [],
     reservedPorts: listeners.filter(isServedHere).map(({ protocolPort }) => protocolPort),
     flavor,
-    config: renderConfig(loadBalancer, { ...surroundings, maxConnections: flavor.maxConnections, localAddresses }),
+    config: renderConfig(loadBalancer, {
+      ...surroundings,
+      maxConnections: flavor.maxConnections,
+      localAddresses,
+      illMembers,
+    }),
     generation: loadBalancer.generation,
   };
 }

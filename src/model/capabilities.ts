@@ -54,8 +54,7 @@ const PROXY = {
   lb_algorithm: ['ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP', 'SOURCE_IP_PORT'],
   locality: ['none', 'prefer', 'only'],
   session_persistence: ['SOURCE_IP', 'HTTP_COOKIE', 'APP_COOKIE'],
-  // No PING: HAProxy can only run a program for it, and would have to be neither locked up nor unprivileged.
-  healthmonitor: ['TCP', 'HTTP', 'HTTPS', 'TLS-HELLO'],
+  healthmonitor: ['TCP', 'HTTP', 'HTTPS', 'TLS-HELLO', 'PING'],
   return_path: ['balancer'],
   until_ready: ['hold', 'switch'],
   attributes: [

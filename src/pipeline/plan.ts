@@ -1,6 +1,6 @@
 /** Which objects contribute to a host's switch, and what each of them depends on. */
 import { familyOf } from '../model/addresses.ts';
-import { isAskedThroughSwitches } from '../model/health.ts';
+import { illMembers, isAskedThroughSwitches } from '../model/health.ts';
 import { transportOf } from '../model/transport.ts';
 import type { LoadBalancer, Member, Network } from '../model/types.ts';
 import { balancerContribution, type MemberSurroundings, refusesSome } from './balancer.ts';
@@ -148,7 +148,7 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isHou
   const macs = memberAddresses(loadBalancer).map(mac);
   const isHere = (known: string | undefined) => known !== undefined && isHoused(network.id, known);
   const local = heedsLocality(loadBalancer) ? macs.map((known) => (isHere(known) ? '1' : '0')).join('') : '';
-  const ill = illMembers(view, loadBalancer).map(({ key }) => key);
+  const ill = illMembers(loadBalancer, view.health(loadBalancer.id)).map(({ key }) => key);
   const own = [loadBalancer, ownerKey, plug, state, addresses.join(), local, ill.join()];
   const id = `load_balancer ${loadBalancer.key}`;
   return {
@@ -195,16 +195,10 @@ export function memberSurroundings(
     isReachable: (address) => view.neighbour(id, address) !== undefined,
     isLocal: (address) => isHoused(id, view.neighbour(id, address) ?? ''),
     isWell(member) {
-      ill ??= new Set(illMembers(view, loadBalancer));
+      ill ??= new Set(illMembers(loadBalancer, view.health(loadBalancer.id)));
       return !ill.has(member);
     },
   };
-}
-
-/** Members that are asked for their health, and are not known to be well. */
-function illMembers(view: Pick<HostView, 'health'>, loadBalancer: LoadBalancer): readonly Member[] {
-  const health = view.health(loadBalancer.id);
-  return monitoredMembers(loadBalancer).filter(({ id }) => health[id] !== 'ONLINE');
 }
 
 /** The ways there and back of connections to a former member. */
@@ -312,12 +306,6 @@ function memberAddresses(loadBalancer: LoadBalancer): readonly string[] {
   const all = liveListeners(loadBalancer).flatMap(({ defaultPool }) => defaultPool.members.flatMap(addressesOf));
   knownAddresses.set(loadBalancer, all);
   return all;
-}
-
-/** Members whose health is asked for through switches. */
-function monitoredMembers(loadBalancer: LoadBalancer): readonly Member[] {
-  const asked = loadBalancer.pools.filter((pool) => isAskedThroughSwitches(loadBalancer, pool));
-  return asked.flatMap(({ members }) => members);
 }
 
 function addNeighbour(

@@ -15,6 +15,7 @@ const SURROUNDINGS = {
   maxFiles: 1200,
   maxConnections: undefined,
   localAddresses: new Set<string>(),
+  illMembers: new Set<string>(),
 };
 
 const configOf = (members: readonly Member[], given: Partial<Pool> = {}) =>

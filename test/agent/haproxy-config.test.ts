@@ -17,6 +17,7 @@ const SURROUNDINGS: ProxySurroundings = {
   maxFiles: 1200,
   maxConnections: undefined,
   localAddresses: new Set(['10.0.0.21']),
+  illMembers: new Set<string>(),
 };
 const render = (balanced: LoadBalancer) => renderConfig(balanced, SURROUNDINGS);
 const renderPool = (web: Pool) => render(loadBalancer([listener('http', web)]));
@@ -161,9 +162,21 @@ backend web
     ]);
   });
 
-  it('has no frontend for a listener that is down, or whose pool is down or absent', () => {
+  it('disables members that the controllers, which ask for them, have not found well, and asks nobody itself', () => {
+    const pinged = pool('web', [s1, s2], { healthMonitor: healthMonitor('PING') });
+    const of = loadBalancer([listener('http', pinged)]);
+    const lines = (ill: readonly string[]) =>
+      renderConfig(of, { ...SURROUNDINGS, illMembers: new Set(ill) }).text.match(/^ {2}(server|.*check).*$/gm);
+    const [one, two] = ['server s1 10.0.0.21:80 id 1 weight 1', 'server s2 [fd00::22]:8080 id 2 weight 0'];
+    expect(lines([])?.slice(-2)).to.deep.equal([`  ${one}`, `  ${two}`]);
+    expect(lines(['s2'])?.slice(-2)).to.deep.equal([`  ${one}`, `  ${two} disabled`]);
+    expect(renderConfig(of, SURROUNDINGS).text).not.to.match(/timeout check/);
+  });
+
+  it('has no frontend for a listener that is down, or whose pool is down or absent, or that is the switch’s', () => {
     const down = { adminStateUp: false };
     for (const one of [
+      listener('names', pool('names', members, { protocol: 'UDP' }), { protocol: 'UDP' }),
       listener('http', web, down),
       listener('http', pool('web', members, down)),
       listener('http', undefined),

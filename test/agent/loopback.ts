@@ -114,6 +114,8 @@ export class Balancer {
   readonly runtime: LoopbackRuntime;
   /** What VMs are on its host; read at each `serve`. */
   local: ReadonlySet<string> = new Set();
+  /** Ids of members that others have not found well; read at each `serve`. */
+  ill: ReadonlySet<string> = new Set();
   maxConnections: number | undefined;
   haproxy: Haproxy;
   #loadBalancer: LoadBalancer | undefined;
@@ -144,7 +146,9 @@ export class Balancer {
   get surroundings(): ProxySurroundings {
     const { statsSocket, stateFile, dir } = this.runtime;
     const { local: localAddresses, maxConnections } = this;
-    return { statsSocket, stateFile, chroot: join(dir, 'empty'), maxFiles: 2000, maxConnections, localAddresses };
+    const illMembers = this.ill;
+    const limits = { maxFiles: 2000, maxConnections };
+    return { statsSocket, stateFile, chroot: join(dir, 'empty'), ...limits, localAddresses, illMembers };
   }
 
   async observe(): Promise<Observation> {

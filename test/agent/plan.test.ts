@@ -4,7 +4,7 @@ import { createNaming } from '../../src/agent/names.ts';
 import { planInput, planSandbox } from '../../src/agent/plan.ts';
 import { EMPTY_MODEL } from '../../src/model/lookup.ts';
 import { sandboxAddresses } from '../../src/model/sandbox.ts';
-import { blue, h1, listener, loadBalancer, member, pool } from './model.ts';
+import { blue, h1, healthMonitor, listener, loadBalancer, member, pool } from './model.ts';
 
 const naming = createNaming({ host: 'h1', runDir: '/run/hostlb', placement: 'namespace' });
 const surroundings = { statsSocket: '/s', stateFile: '/f', chroot: '/c', maxFiles: 1024 };
@@ -91,6 +91,8 @@ describe('plan of a sandbox', () => {
   it('keeps the ports of all listeners free, also of those that are down', () => {
     const listeners = [listener('a', undefined), listener('b', undefined, { protocolPort: 81, adminStateUp: false })];
     expect(plan({}, listeners).reservedPorts).to.deep.equal([80, 81]);
+    const udp = listener('c', undefined, { protocolPort: 53, protocol: 'UDP' });
+    expect(plan({}, [...listeners, udp]).reservedPorts).to.deep.equal([80, 81]);
   });
 
   it('is made anew when a member that a pool wants near comes to this host, or its flavor changes', () => {
@@ -104,5 +106,20 @@ describe('plan of a sandbox', () => {
     expect([...input(near, []).localAddresses]).to.deep.equal([]);
     expect(input(near, [mac]).identity).not.to.equal(input(near, []).identity);
     expect(input(far, [mac]).identity).to.equal(input(far, []).identity);
+  });
+
+  it('is made anew when the controllers, which ask for it, find that a member is well or ill', () => {
+    const [first, second] = [member('10.0.0.21'), member('10.0.0.22')];
+    const pinged = pool('p', [first, second], { healthMonitor: healthMonitor('PING') });
+    const checked = pool('q', [member('10.0.0.23')], { healthMonitor: healthMonitor('TCP') });
+    const of = loadBalancer([listener('a', pinged), listener('b', checked)]);
+    const input = (health: Readonly<Record<string, 'ONLINE' | 'ERROR'>>) => {
+      const model = { ...EMPTY_MODEL, probed: new Map([[of.id, { health, hosts: {} }]]) };
+      return planInput(model, { loadBalancer: of, host: h1 }, new Set());
+    };
+    expect([...input({}).illMembers]).to.deep.equal([first.id, second.id]);
+    const well = input({ [first.id]: 'ONLINE', [second.id]: 'ERROR' });
+    expect([...well.illMembers]).to.deep.equal([second.id]);
+    expect(well.identity).not.to.equal(input({}).identity);
   });
 });

@@ -118,6 +118,11 @@ describe('members are asked for their health', () => {
       [],
     ],
     [
+      'by ping also when they are served outside the switch',
+      { web: watched([member(V4)], healthMonitor('PING'), { placement: 'namespace' }) },
+      ['ask h1 - 10.0.0.100'],
+    ],
+    [
       'not through the switch when they are served outside it',
       { web: watched([member(V4)], undefined, { placement: 'namespace' }) },
       [],

@@ -62,10 +62,11 @@ describe('health monitor rules', () => {
         message: `healthmonitor ${type} (namespace, container, vm do)`,
       });
     }
-    expectModelError(() => draft({ type: 'PING', http: {} }), {
-      code: 'unsupported',
-      message: 'healthmonitor PING (switch does)',
-    });
+    for (const placement of ['switch', 'namespace', 'container', 'vm'] as const) {
+      expect(draftHealthMonitor({ placement, protocol: 'TCP' }, { ...spec, type: 'PING', http: {} }).type).to.equal(
+        'PING',
+      );
+    }
   });
 
   it('asks for what a pool of its protocol has', () => {

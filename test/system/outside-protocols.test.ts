@@ -1,4 +1,4 @@
-/** What load balancers outside the switch do beside TCP and HTTP: HTTPS is passed through, the switch serves their UDP. */
+/** What load balancers outside the switch do beside TCP and HTTP: HTTPS is passed through, the switch serves their UDP and pings. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect } from 'chai';
@@ -89,8 +89,8 @@ describe('protocols of placement namespace', function () {
   };
   const served = async (address: string) =>
     [...new Set((await asked(address)).map((answer) => answer.split(' ')[0]!))].sort();
-  const only = (names: readonly string[]) =>
-    until(async () => (await served(VIP4)).join() === names.join(), { what: `${names} serve all` });
+  const only = (names: readonly string[], address = VIP4) =>
+    until(async () => (await served(address)).join() === names.join(), { what: `${names} serve all of ${address}` });
 
   /** What TLS connections were told: `NAME CLIENT`. */
   async function overTls(host: string, port: number, count: number): Promise<string[]> {
@@ -104,8 +104,8 @@ describe('protocols of placement namespace', function () {
 
   const pool = async (name: string): Promise<PoolJson> =>
     (await world.get<{ pools: PoolJson[] }>(`/v2/lbaas/pools?name=${name}`)).pools[0]!;
-  async function become(name: string, status: string): Promise<void> {
-    const path = `/v2/lbaas/pools/${(await pool('names')).id}/members?name=${name}`;
+  async function become(of: string, name: string, status: string): Promise<void> {
+    const path = `/v2/lbaas/pools/${(await pool(of)).id}/members?name=${name}`;
     const now = async () => (await world.get<{ members: MemberJson[] }>(path)).members;
     await until(async () => (await now()).every((member) => member.operating_status === status), {
       what: `${name} is ${status}`,
@@ -122,7 +122,7 @@ describe('protocols of placement namespace', function () {
 
   for (const [index, address] of VIPS.entries()) {
     it(`UDP to ${address} is spread by the switch: members see the client, and answer as the VIP`, async () => {
-      await only(SERVERS);
+      await only(SERVERS, address);
       const ports = newPorts();
       const told = await asked(address, ports);
       expect(new Set(told.map((answer) => answer.split(' ')[0]))).to.deep.equal(new Set(SERVERS));
@@ -132,15 +132,47 @@ describe('protocols of placement namespace', function () {
   }
 
   it('UDP-CONNECT: the controllers ask members of pools for UDP; who does not listen gets nothing', async () => {
-    await become('s2', 'ONLINE');
+    await become('names', 's2', 'ONLINE');
     await world.vm('s2').run('ceaseDatagrams', { port: 53 });
-    await become('s2', 'ERROR');
+    await become('names', 's2', 'ERROR');
     expect((await pool('names')).operating_status).to.equal('DEGRADED');
     expect((await pool('secure')).operating_status).to.equal('ONLINE');
     await only(['s1']);
     await world.vm('s2').run('serveDatagrams', { port: 53 });
-    await become('s2', 'ONLINE');
+    await become('names', 's2', 'ONLINE');
     await only(SERVERS);
+  });
+
+  it('PING: the controllers ask, as the host where there is no IPv4 VIP, and HAProxy passes over who does not answer', async () => {
+    const vip = 'fd00::102';
+    const members = SERVERS.map((name, i) => ({ name, address: addressesOf(21 + i)[0], protocol_port: 443 }));
+    await world.apply(
+      balancing('pinged', members, {
+        ...{
+          vips: [vip],
+          placement: 'namespace',
+          algorithm: 'ROUND_ROBIN',
+          port: 443,
+          listener: { protocol: 'HTTPS' },
+        },
+        pool: { name: 'pinged', protocol: 'HTTPS', healthmonitor: { ...TIMES, type: 'PING' } },
+      }),
+    );
+    const answering = async () =>
+      [...new Set((await overTls(vip, 443, 4)).map((answer) => answer.split(' ')[0]!))].sort().join();
+    const onlyThese = (names: readonly string[]) =>
+      until(async () => (await answering()) === names.join(), { what: `${names} answer through HAProxy` });
+    const ignore = (yes: 0 | 1) => world.sh('s2', 'sysctl', '-w', `net.ipv4.icmp_echo_ignore_all=${yes}`);
+    await become('pinged', 's2', 'ONLINE');
+    await onlyThese(SERVERS);
+    await ignore(1);
+    await become('pinged', 's2', 'ERROR');
+    await become('pinged', 's1', 'ONLINE');
+    await onlyThese(['s1']);
+    await ignore(0);
+    await become('pinged', 's2', 'ONLINE');
+    await onlyThese(SERVERS);
+    await world.remove('pinged');
   });
 
   it('statistics are of both: HAProxy counts connections, the switch datagrams', async () => {
@@ -178,7 +210,7 @@ describe('protocols of placement namespace', function () {
     await until(async () => (await served('10.0.0.101')).join() === SERVERS.join(), { what: 'the switch serves' });
     world.lab.startAgent('h1');
     await world.ready();
-    expect(await served('fd00::101')).to.deep.equal(SERVERS);
+    await only(SERVERS, 'fd00::101');
     await world.remove('other');
   });
 });
