@@ -18,6 +18,8 @@ export type HealthMonitorJson = Answered<typeof octavia.healthMonitor>;
 export type FlavorProfileJson = Answered<typeof octavia.flavorProfile>;
 export type FlavorJson = Answered<typeof octavia.flavor>;
 export type AmphoraJson = Answered<typeof octavia.amphora>;
+export type QuotaJson = Answered<typeof octavia.quota>;
+export type ProjectQuotaJson = Answered<typeof octavia.quotaOfProject>;
 export type CountersJson = Answered<typeof octavia.counters>;
 
 export type FiguresJson = Answered<typeof own.figures>;
@@ -25,7 +27,6 @@ export type NetworkJson = Answered<typeof own.network>;
 export type HostJson = Answered<typeof own.host>;
 export type VmJson = Answered<typeof own.vm>;
 export type UserJson = Answered<typeof own.user>;
-export type QuotaJson = Answered<typeof own.quota>;
 export type NeighbourJson = Answered<typeof own.neighbour>;
 export type ListenerReferenceJson = Answered<typeof own.listenerReference>;
 export type MemberReferenceJson = Answered<typeof own.memberReference>;

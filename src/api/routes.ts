@@ -9,6 +9,7 @@ import { loadBalancerRoutes } from './octavia/load-balancers.ts';
 import { memberRoutes } from './octavia/members.ts';
 import { poolRoutes } from './octavia/pools.ts';
 import { providerRoutes } from './octavia/providers.ts';
+import { quotaRoutes } from './octavia/quotas.ts';
 import { applyRoutes } from './own/apply.ts';
 import { balancerRoutes } from './own/balancers.ts';
 import { eventRoutes } from './own/events.ts';
@@ -16,7 +17,6 @@ import { explainRoutes } from './own/explain.ts';
 import { hostRoutes } from './own/hosts.ts';
 import { neighbourRoutes } from './own/neighbours.ts';
 import { networkRoutes } from './own/networks.ts';
-import { quotaRoutes } from './own/quotas.ts';
 import { statisticsRoutes } from './own/statistics.ts';
 import { summaryRoutes } from './own/summary.ts';
 import { virtualMachineRoutes } from './own/virtual-machines.ts';
@@ -36,6 +36,7 @@ const lbaas = [
   ...flavorRoutes,
   ...providerRoutes,
   ...amphoraRoutes,
+  ...quotaRoutes,
 ];
 
 /** Some clients leave out `/lbaas`. */
@@ -52,7 +53,6 @@ const own = [
   ...eventRoutes,
   ...vmRoutes,
   ...virtualMachineRoutes,
-  ...quotaRoutes,
   ...neighbourRoutes,
   ...balancerRoutes,
   ...statisticsRoutes,

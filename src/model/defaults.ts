@@ -1,5 +1,5 @@
 /** What attributes are when nobody said otherwise: in a request, and in the state database of an older version. */
-import type { HealthMonitor, Listener, LoadBalancer, Member, Network, Pool, Timeouts } from './types.ts';
+import type { HealthMonitor, Listener, LoadBalancer, Member, Network, Pool, Quota, Timeouts } from './types.ts';
 
 export const NETWORK_DEFAULTS = { antiSpoofing: true } as const satisfies Partial<Network>;
 
@@ -65,3 +65,15 @@ export const HEALTH_MONITOR_DEFAULTS = {
   adminStateUp: true,
   tags: [],
 } as const satisfies Partial<HealthMonitor>;
+
+/** What owners may have unless it is said: load balancers at will, but machines take the hosts' memory. */
+export const QUOTA_DEFAULTS = {
+  load_balancer: -1,
+  listener: -1,
+  pool: -1,
+  member: -1,
+  health_monitor: -1,
+  l7policy: -1,
+  l7rule: -1,
+  virtual_machine: 20,
+} as const satisfies Required<Quota>;

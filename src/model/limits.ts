@@ -13,7 +13,6 @@ export const LIMITS = {
   maxVlan: 4094,
   allowedCidrsPerListener: 256,
   flavors: 1000,
-  virtualMachinesPerOwner: 20,
   minVcpus: 0.01,
   maxVcpus: 64,
   minMemoryMib: 16,
@@ -27,5 +26,6 @@ export const LIMITS = {
   maxMonitorSeconds: 86_400,
   maxMonitorRetries: 10,
   maxLocalityFactor: 256,
-  maxVirtualMachineQuota: 10_000,
+  /** Octavia's highest. */
+  maxQuota: 2_000_000_000,
 } as const;

@@ -30,7 +30,7 @@ export const EMPTY_MODEL: Model = {
   flavorProfiles: new Map(),
   flavors: new Map(),
   virtualMachines: new Map(),
-  virtualMachineQuotas: new Map(),
+  quotas: new Map(),
   observations: new Map(),
   probed: new Map(),
   slotTables: new Map(),

@@ -397,6 +397,15 @@ export interface BalancerAddress {
 /** MACs by canonical address. */
 export type Neighbours = Readonly<Record<string, string>>;
 
+export const QUOTA_KINDS = [
+  ...(['load_balancer', 'listener', 'pool', 'member', 'health_monitor', 'l7policy', 'l7rule'] as const),
+  'virtual_machine',
+] as const;
+/** What owners may have so many of; in Octavia's words, and the machines that agents run. */
+export type QuotaKind = (typeof QUOTA_KINDS)[number];
+/** How many of each kind; -1 = any number; absent = the default. */
+export type Quota = Readonly<Partial<Record<QuotaKind, number>>>;
+
 /** Everything in the state database at one moment. */
 export interface Model {
   /** The number of the last change. */
@@ -415,8 +424,8 @@ export interface Model {
   readonly flavorProfiles: ReadonlyMap<string, FlavorProfile>;
   readonly flavors: ReadonlyMap<string, Flavor>;
   readonly virtualMachines: ReadonlyMap<string, VirtualMachine>;
-  /** Owner name → how many virtual machines it may have, where that is not LIMITS.virtualMachinesPerOwner. */
-  readonly virtualMachineQuotas: ReadonlyMap<string, number>;
+  /** By owner, as far as they are not QUOTA_DEFAULTS. */
+  readonly quotas: ReadonlyMap<string, Quota>;
   /** By balancer id. */
   readonly observations: ReadonlyMap<string, Observation>;
   /** By load balancer id. */

@@ -24,5 +24,6 @@ export {
 export { draftMembers, endpoint, patchedMember } from './validation/members.ts';
 export { draftNetwork, requireDeletableNetwork } from './validation/networks.ts';
 export { patchedPool } from './validation/pools.ts';
+export { type Counts, draftQuota, quotaOf, requireQuota, usedBy } from './validation/quotas.ts';
 export { memberContext, type PoolContext, poolContext } from './validation/site.ts';
-export { draftQuota, draftVirtualMachine } from './validation/virtual-machines.ts';
+export { draftVirtualMachine } from './validation/virtual-machines.ts';

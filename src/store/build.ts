@@ -88,9 +88,7 @@ export class ModelBuilder {
     );
     const addresses = this.#areAddressesMoved(changed) ? this.#buildAddresses() : previous.addresses;
     const owners =
-      changed.owners.size > 0
-        ? this.#buildOwners()
-        : { keys: previous.ownerKeys, quotas: previous.virtualMachineQuotas };
+      changed.owners.size > 0 ? this.#buildOwners() : { keys: previous.ownerKeys, quotas: previous.quotas };
     const [singleton] = rows.singleton.values();
     this.#model = share(previous, {
       generation: singleton?.generation ?? 0,
@@ -105,7 +103,7 @@ export class ModelBuilder {
       flavorProfiles: flavorProfiles.objects,
       flavors: flavors.objects,
       virtualMachines: virtualMachines.objects,
-      virtualMachineQuotas: owners.quotas,
+      quotas: owners.quotas,
       observations: observations.objects,
       probed: probed.objects,
       slotTables: slotTables.objects,
@@ -174,12 +172,13 @@ export class ModelBuilder {
 
   #buildOwners(): Owners {
     const owners = [...this.#rows.owners.values()];
-    const quotas = owners.flatMap(({ name, virtual_machine_quota: quota }) =>
-      quota === undefined ? [] : [[name, quota] as const],
+    const before = this.#model.quotas;
+    const quotas = owners.flatMap(({ name, quotas: quota }) =>
+      Object.keys(quota).length === 0 ? [] : [[name, share(before.get(name), quota)] as const],
     );
     return {
       keys: shareMap(this.#model.ownerKeys, new Map(owners.map(({ name, key }) => [name, key]))),
-      quotas: shareMap(this.#model.virtualMachineQuotas, new Map(quotas)),
+      quotas: shareMap(before, new Map(quotas)),
     };
   }
 
@@ -245,7 +244,7 @@ export class ModelBuilder {
 
 interface Owners {
   readonly keys: ReadonlyMap<string, number>;
-  readonly quotas: ReadonlyMap<string, number>;
+  readonly quotas: Model['quotas'];
 }
 
 interface Merged<T> {

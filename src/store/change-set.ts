@@ -5,7 +5,8 @@
  * neither lose nor tear each other's work; the slower one drafts again.
  */
 import { ModelError } from '../model/errors.ts';
-import type { Model } from '../model/types.ts';
+import type { Model, QuotaKind } from '../model/types.ts';
+import { requireQuota } from '../model/validate.ts';
 import { byUuid, commit, type Operation, update, wait } from '../ovsdb/index.ts';
 import { LoadBalancerTable, Singleton } from './rows.ts';
 
@@ -28,6 +29,8 @@ export class ChangeSet {
   readonly #base: Base;
   readonly #operations: Operation[] = [];
   readonly #touched = new Set<string>();
+  readonly #counted: Partial<Record<QuotaKind, number>> = {};
+  #owner = '';
   #nextKey: number;
 
   constructor(base: Base, now: Date) {
@@ -56,11 +59,23 @@ export class ChangeSet {
   /** Notes that the load balancer, or something below it, changes in this transaction. */
   touch(loadBalancerId: string): void {
     this.#touched.add(loadBalancerId);
+    this.#owner = this.model.loadBalancers.get(loadBalancerId)?.owner ?? this.#owner;
   }
 
-  /** Everything to send, in order. */
+  /** Whose quota counts what is made here, where that is not the owner of the load balancer that is touched. */
+  ownedBy(owner: string): void {
+    this.#owner = owner;
+  }
+
+  /** Notes that the owner gets so many of a kind, or fewer. */
+  count(kind: QuotaKind, by = 1): void {
+    this.#counted[kind] = (this.#counted[kind] ?? 0) + by;
+  }
+
+  /** Everything to send, in order. Throws ModelError('over-quota') when the owner gets more than it may have. */
   operations(): readonly Operation[] {
     const { singletonId, nextKey, model } = this.#base;
+    requireQuota(model, this.#owner, this.#counted);
     return [
       wait(Singleton, {
         where: byUuid(singletonId),

@@ -36,7 +36,7 @@ export const BalancerAddressTable = table('Balancer_Address', { network: uuid, a
 export const OwnerTable = table('Owner', {
   key: integer,
   name: string,
-  virtual_machine_quota: optional(integer),
+  quotas: mapOf(string, integer),
 });
 
 export const PortTable = table('Port', { iface_id: string, name: string, owner: string });

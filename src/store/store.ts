@@ -10,6 +10,7 @@ import * as flavors from './writes/flavors.ts';
 import * as hosts from './writes/hosts.ts';
 import * as balancing from './writes/load-balancers.ts';
 import * as networks from './writes/networks.ts';
+import { setQuota } from './writes/quotas.ts';
 import * as reports from './writes/reports.ts';
 import * as machines from './writes/virtual-machines.ts';
 
@@ -193,8 +194,8 @@ class OvsdbStore implements types.Store {
     return this.#writer.write(machines.deleteVirtualMachine(idOrName));
   }
 
-  setVirtualMachineQuota(owner: string, quota: number | undefined): Promise<types.Written> {
-    return this.#writer.write(machines.setVirtualMachineQuota(owner, quota, this.#database.rows));
+  setQuota(owner: string, quota: types.QuotaChange): Promise<types.Written> {
+    return this.#writer.write(setQuota(owner, quota, this.#database.rows));
   }
 
   setBalancers(hostId: string, wanted: readonly reports.WantedBalancer[]): Promise<void> {

@@ -18,7 +18,7 @@ import type {
   PortSpec,
   VirtualMachineSpec,
 } from '../model/specs.ts';
-import type { BalancerState, HostStatus, MemberHealth, Model, Observation } from '../model/types.ts';
+import type { BalancerState, HostStatus, MemberHealth, Model, Observation, QuotaKind } from '../model/types.ts';
 
 export type * from '../model/specs.ts';
 
@@ -35,6 +35,9 @@ export interface Written {
   readonly id: string;
   readonly generation: number;
 }
+
+/** What an owner may have of some kinds; undefined = the default. */
+export type QuotaChange = Readonly<Partial<Record<QuotaKind, number | undefined>>>;
 
 /** News of members, by member id; see Probed. */
 export interface Found {
@@ -130,8 +133,8 @@ export interface Store {
   /** Has the agent of a host make a machine. Throws ModelError('over-quota') when the owner has as many as it may. */
   createVirtualMachine(spec: VirtualMachineSpec): Promise<Written>;
   deleteVirtualMachine(idOrName: string): Promise<Written>;
-  /** How many virtual machines the owner may have; undefined = LIMITS.virtualMachinesPerOwner. */
-  setVirtualMachineQuota(owner: string, quota: number | undefined): Promise<Written>;
+  /** Changes what the owner may have of some kinds; undefined = the default. What it has stays. */
+  setQuota(owner: string, quota: QuotaChange): Promise<Written>;
 
   // What controllers and agents report. These do not make a new change number.
   /** Makes the set of balancers of one host be exactly these load balancers; new ones start in `state`. */

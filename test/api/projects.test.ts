@@ -204,13 +204,14 @@ describe('API: projects and roles', () => {
   });
 
   it('gives each project its quota, and quota administrators all', async () => {
-    const set = { quota: { vms: 3 } };
-    expect(await status('quotaAdmin', 'PUT', '/v1/quotas/acme', set)).to.equal(200);
-    expect(await status('member', 'GET', '/v1/quotas/acme')).to.equal(200);
-    expect(await status('member', 'PUT', '/v1/quotas/acme', set)).to.equal(403);
-    expect(await status('member', 'GET', '/v1/quotas/globex')).to.equal(403);
-    expect((await send('other', 'GET', '/v1/quotas')).body.quotas).to.deep.equal([]);
-    await api.store.setVirtualMachineQuota('acme', undefined);
+    const set = { quota: { load_balancer: 3 } };
+    expect(await status('quotaAdmin', 'PUT', '/v2.0/lbaas/quotas/acme', set)).to.equal(202);
+    expect(await status('member', 'GET', '/v2.0/lbaas/quotas/acme')).to.equal(200);
+    expect(await status('member', 'PUT', '/v2.0/lbaas/quotas/acme', set)).to.equal(403);
+    expect(await status('member', 'GET', '/v2.0/lbaas/quotas/globex')).to.equal(403);
+    const { quotas } = (await send('other', 'GET', '/v2.0/lbaas/quotas')).body;
+    expect(quotas.map((quota: { project_id: string }) => quota.project_id)).to.deep.equal(['globex']);
+    await api.store.setQuota('acme', { load_balancer: undefined });
   });
 
   it('has a rule for every route, and what is unknown is for administrators', () => {

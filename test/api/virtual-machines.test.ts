@@ -118,38 +118,4 @@ describe('API: virtual machines', () => {
     }
     expect(api.store.model.virtualMachines.size).to.equal(1);
   });
-
-  describe('quotas', () => {
-    const quota = async (owner: string) => (await api.send('GET', `/v1/quotas/${owner}`)).body.quota;
-    const set = (owner: string, vms: unknown) => api.send('PUT', `/v1/quotas/${owner}`, { quota: { vms } });
-
-    it('bound how many VMs an owner has, each owner by itself', async () => {
-      expect(await quota('x')).to.deep.equal({ id: 'x', owner: 'x', vms: 20, vms_used: 0 });
-      const answer = await set('x', 1);
-      expect([answer.status, answer.body.quota]).to.deep.equal([200, { id: 'x', owner: 'x', vms: 1, vms_used: 0 }]);
-      const { iface_id: id } = await create({ name: 's1', owner: 'x' });
-      const second = { vm: { name: 's2', host: 'h1', network: 'blue', owner: 'x' } };
-      expect(await fault('POST', '/v1/vms', second)).to.deep.equal([
-        403,
-        'Quota has been met for resources: virtual_machine (1 of 1, owner x)',
-      ]);
-      await create({ name: 's3', owner: 'y' });
-      expect((await api.send('GET', '/v1/quotas')).body.quotas).to.deep.equal([
-        { id: 'x', owner: 'x', vms: 1, vms_used: 1 },
-        { id: 'y', owner: 'y', vms: 20, vms_used: 1 },
-      ]);
-      await api.send('DELETE', `/v1/vms/${id}`);
-      await create({ name: 's2', owner: 'x' });
-    });
-
-    it('can be set below what is there, and back to the default', async () => {
-      await create({ name: 's1', owner: 'x' });
-      expect((await set('x', 0)).body.quota).to.deep.equal({ id: 'x', owner: 'x', vms: 0, vms_used: 1 });
-      expect((await set('x', null)).body.quota).to.deep.equal({ id: 'x', owner: 'x', vms: 20, vms_used: 1 });
-    });
-
-    it('are whole numbers', async () => {
-      for (const vms of [-1, 1.5, 'many', undefined]) expect((await set('x', vms)).status, `${vms}`).to.equal(400);
-    });
-  });
 });

@@ -103,15 +103,18 @@ describe('CLI: virtual machines', () => {
   });
 
   it('quotas are shown, set, met and set back', async () => {
-    expect(await json('quota show x')).to.deep.equal({ id: 'x', owner: 'x', vms: 20, vms_used: 0 });
-    expect(await json('quota set x --vms 1')).to.deep.equal({ id: 'x', owner: 'x', vms: 1, vms_used: 0 });
+    expect(await json('quota show x')).to.deep.include({ load_balancer: -1, virtual_machine: 20 });
+    expect(await json('quota set x --vms 1 --lbs 5')).to.deep.include({ load_balancer: 5, virtual_machine: 1 });
     await ok('vm create s1 --host h1 --network blue --owner x');
     expect(await fails('vm create s2 --host h1 --network blue --owner x')).to.deep.equal([
       1,
-      'hostlb: Quota has been met for resources: virtual_machine (1 of 1, owner x)\n',
+      'hostlb: Quota has been met for resources: Virtual Machine\n',
     ]);
-    expect(await ok('quota list')).to.equal('OWNER  VMS  USED\nx      1    1\n');
-    expect(await json('quota set x --vms default')).to.deep.equal({ id: 'x', owner: 'x', vms: 20, vms_used: 1 });
+    const [head, line] = (await ok('quota list')).split('\n');
+    expect(head).to.match(/^OWNER +LBS +LISTENERS .* VMS$/);
+    expect(line).to.match(/^x +0\/5 +0\/- .* 1\/1$/);
+    expect(await json('quota set x --vms default')).to.deep.include({ load_balancer: 5, virtual_machine: 20 });
+    expect((await fails('quota set x'))[0]).to.equal(2);
   });
 
   it('neighbours and cloud-init tell what static load balancers need in a VM', async () => {

@@ -1,11 +1,9 @@
 import { expect } from 'chai';
-import { LIMITS } from '../../src/model/limits.ts';
 import type { NetworkSpec, VirtualMachineSpec } from '../../src/model/specs.ts';
 import type { Model, VirtualMachine } from '../../src/model/types.ts';
 import {
   draftLoadBalancer,
   draftNetwork,
-  draftQuota,
   draftVirtualMachine,
   requireDeletableNetwork,
 } from '../../src/model/validate.ts';
@@ -105,25 +103,6 @@ describe('virtual machine rules', () => {
     it(`refuses ${why}`, () =>
       expectModelError(() => draftVirtualMachine(one, { ...spec, ...change }), { code, message }));
   }
-
-  it('has a quota per owner', () => {
-    const some = Array.from({ length: LIMITS.virtualMachinesPerOwner }, (_, n) =>
-      machine(`m${n}`, { owner: 't', addresses: [`10.0.0.${50 + n}`] }),
-    );
-    const busy = site(some);
-    const another = (model: Model, owner: string) => () => draftVirtualMachine(model, { ...spec, owner });
-    expectModelError(another(busy, 't'), {
-      code: 'over-quota',
-      message: 'Quota has been met for resources: virtual_machine (20 of 20, owner t)',
-    });
-    expect(another(busy, 'u')().owner).to.equal('u');
-    expect(another({ ...busy, virtualMachineQuotas: new Map([['t', 21]]) }, 't')().owner).to.equal('t');
-    const none = { ...busy, virtualMachineQuotas: new Map([['u', 0]]) };
-    expectModelError(another(none, 'u'), { code: 'over-quota', message: '(0 of 0, owner u)' });
-    expect(draftQuota('t', 0)).to.deep.equal({ owner: 't', quota: 0 });
-    expectModelError(() => draftQuota('', 1), { code: 'invalid', message: 'project_id' });
-    expectModelError(() => draftQuota('t', -1), { code: 'invalid', message: 'virtual_machine' });
-  });
 
   it('keeps its address from VIPs and its network from changes under it', () => {
     const claim = () => draftLoadBalancer(one, { network: 'blue', vips: ['10.0.0.3'] });

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { LIMITS } from '../../src/model/limits.ts';
+import { QUOTA_DEFAULTS } from '../../src/model/defaults.ts';
 import { effectiveFlavor, findVirtualMachine } from '../../src/model/lookup.ts';
 import { virtualMachineMac } from '../../src/model/vip-mac.ts';
 import type { ModelChange } from '../../src/store/index.ts';
@@ -118,11 +118,11 @@ describe('virtual machines in the store', () => {
   });
 
   it('are at most so many per owner, however many are asked for at once', async () => {
-    await store().setVirtualMachineQuota('t', 3);
-    await store().setVirtualMachineQuota('new', 1);
-    expect([...store().model.virtualMachineQuotas]).to.deep.include.members([
-      ['t', 3],
-      ['new', 1],
+    await store().setQuota('t', { virtual_machine: 3 });
+    await store().setQuota('new', { virtual_machine: 1 });
+    expect([...store().model.quotas]).to.deep.include.members([
+      ['t', { virtual_machine: 3 }],
+      ['new', { virtual_machine: 1 }],
     ]);
     const stores = [store(), await fixture.another()];
     const asked = stores.flatMap((one, s) =>
@@ -140,14 +140,14 @@ describe('virtual machines in the store', () => {
     const addresses = made.flatMap(({ id }) => machine(id).addresses);
     expect(new Set(addresses).size).to.equal(6);
     const before = store().model;
-    await store().setVirtualMachineQuota('t', 3);
-    await store().setVirtualMachineQuota('nobody', undefined);
+    await store().setQuota('t', { virtual_machine: 3 });
+    await store().setQuota('nobody', { virtual_machine: undefined });
     expect(store().model).to.equal(before);
-    await store().setVirtualMachineQuota('t', undefined);
-    await store().setVirtualMachineQuota('new', undefined);
-    expect(store().model.virtualMachineQuotas.size).to.equal(0);
+    await store().setQuota('t', { virtual_machine: undefined });
+    await store().setQuota('new', { virtual_machine: undefined });
+    expect(store().model.quotas.size).to.equal(0);
     await store().createVirtualMachine({ name: 'fourth', host: 'h1', network: 'blue', owner: 't' });
-    expect(LIMITS.virtualMachinesPerOwner).to.be.greaterThan(4);
+    expect(QUOTA_DEFAULTS.virtual_machine).to.be.greaterThan(4);
   });
 });
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ModelError } from '../../src/model/errors.ts';
-import type { LoadBalancer, Model, Observation } from '../../src/model/types.ts';
+import { type LoadBalancer, type Model, type Observation, QUOTA_KINDS } from '../../src/model/types.ts';
 import type { ModelChange, Store } from '../../src/store/index.ts';
 import { expectSameAsScratch, type Fixture, startFixture } from './fixture.ts';
 
@@ -91,8 +91,10 @@ const ACTIONS = {
   deleteVirtualMachine: (store: Store, pick: number) => store.deleteVirtualMachine(`m${pick % 5}`),
   setVirtualMachineState: (store: Store, pick: number, value: number) =>
     store.setVirtualMachineState(at(machines(store), pick)?.id ?? '', value % 2 === 0 ? 'ready' : 'failed'),
-  setVirtualMachineQuota: (store: Store, pick: number, value: number) =>
-    store.setVirtualMachineQuota(`t${pick % 4}`, value % 2 === 0 ? value % 5 : undefined),
+  setQuota: (store: Store, pick: number, value: number) =>
+    store.setQuota(`t${pick % 4}`, {
+      [QUOTA_KINDS[value % QUOTA_KINDS.length]!]: value % 2 === 0 ? 3 + (value % 5) : undefined,
+    }),
   setObservation: (store: Store, pick: number, value: number) =>
     store.setObservation(at([...store.model.balancers.keys()], pick) ?? '', observation(value)),
   updateLoadBalancer: (store: Store, pick: number, value: number) =>

@@ -6,7 +6,7 @@ import { checkAuthConfig } from '../../src/api/auth/config.ts';
 import { type ControllerView, createApi, type FlowDiff, listen, type ObservedPort } from '../../src/api/index.ts';
 import type { ApiTlsFiles } from '../../src/controller/options.ts';
 import { ModelError } from '../../src/model/errors.ts';
-import type { LoadBalancer } from '../../src/model/types.ts';
+import { type LoadBalancer, QUOTA_KINDS } from '../../src/model/types.ts';
 import { Accounts } from '../../src/store/accounts.ts';
 import { createStore, type Store } from '../../src/store/index.ts';
 import { packaged } from '../../src/util/paths.ts';
@@ -92,7 +92,8 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
     async clear() {
       const { loadBalancers, flavors, flavorProfiles, networks, hosts, ports } = store.model;
       for (const id of store.model.virtualMachines.keys()) await store.deleteVirtualMachine(id);
-      for (const owner of store.model.virtualMachineQuotas.keys()) await store.setVirtualMachineQuota(owner, undefined);
+      const noQuota = Object.fromEntries(QUOTA_KINDS.map((kind) => [kind, undefined]));
+      for (const owner of store.model.quotas.keys()) await store.setQuota(owner, noQuota);
       for (const id of loadBalancers.keys()) await store.deleteLoadBalancer(id, { cascade: true });
       for (const id of flavors.keys()) await store.deleteFlavor(id);
       for (const id of flavorProfiles.keys()) await store.deleteFlavorProfile(id);

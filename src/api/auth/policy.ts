@@ -27,8 +27,6 @@ const OWN: readonly Rule[] = [
   // machines and ports of hosts: making and claiming them is for administrators
   ['GET', /^\/(vms|balancers|loadbalancers|progress|events)(\/|$)/, 'read'],
   ['PUT', /^\/apply$/, 'write'],
-  ['GET', /^\/quotas(\/|$)/, 'readQuota'],
-  ['PUT', /^\/quotas\//, 'writeQuota'],
   ['GET', /^\/(status|hosts|flows)(\/|$)/, 'survey'],
   ['GET POST PUT DELETE', /^\/users(\/|$)/, 'appoint'],
 ];

@@ -5,6 +5,7 @@ import { listenerCreate, listenerUpdate } from '../octavia/listeners.ts';
 import { loadBalancerCreate, loadBalancerUpdate } from '../octavia/load-balancers.ts';
 import { memberBatch, memberCreate, memberUpdate } from '../octavia/members.ts';
 import { poolCreate, poolUpdate } from '../octavia/pools.ts';
+import { quotaPut } from '../octavia/quotas.ts';
 import { answer, list } from '../resources/kinds.ts';
 import * as octavia from '../resources/octavia.ts';
 import * as openstack from '../resources/openstack.ts';
@@ -14,6 +15,12 @@ const LBAAS = '/v2.0/lbaas';
 
 const loadBalancers = `${LBAAS}/loadbalancers`;
 const pools = `${LBAAS}/pools`;
+const quotas = `${LBAAS}/quotas`;
+const defaults = {
+  summary: 'Show what projects may have unless it is said',
+  query: FIELDS,
+  answers: { 200: rooted('quota', octavia.quotaDefaults) },
+};
 const stats = { 200: rooted('stats', octavia.counters) };
 const statuses = { summary: 'Show the status tree', answers: { 200: rooted('statuses', octavia.statusTree) } };
 
@@ -68,6 +75,20 @@ export const octaviaOperations: Operations = {
     ...{ path: `${LBAAS}/flavorprofiles`, one: 'flavorprofile', many: 'flavorprofiles', title: 'a flavor profile' },
     ...{ resource: octavia.flavorProfile, create: profileCreate, update: profileUpdate },
   }),
+  [`GET ${quotas}`]: listing('quotas', octavia.quotaOfProject),
+  [`GET ${quotas}/defaults`]: defaults,
+  [`GET ${quotas}/:project`]: {
+    summary: 'Show a quota',
+    query: FIELDS,
+    answers: { 200: rooted('quota', octavia.quota) },
+  },
+  [`GET ${quotas}/:project/default`]: defaults,
+  [`PUT ${quotas}/:project`]: {
+    summary: 'Change a quota',
+    body: rooted('quota', quotaPut),
+    answers: { 202: rooted('quota', octavia.quota) },
+  },
+  [`DELETE ${quotas}/:project`]: { summary: 'Set a quota back to the defaults', answers: { 202: undefined } },
   [`GET ${LBAAS}/providers`]: {
     summary: 'List placements',
     query: FIELDS,

@@ -4,7 +4,6 @@ import { userPut } from '../auth/users.ts';
 import { documentSchema } from '../document.ts';
 import { hostPut } from '../own/hosts.ts';
 import { networkPut } from '../own/networks.ts';
-import { quotaPut } from '../own/quotas.ts';
 import { vmPost } from '../own/virtual-machines.ts';
 import { vmPut } from '../own/vms.ts';
 import { answer, list } from '../resources/kinds.ts';
@@ -77,13 +76,6 @@ export const ownOperations: Operations = {
     summary: 'The same as a cloud-config',
     query: PLACE,
     answers: { 200: { contentType: 'text/cloud-config' } },
-  },
-  'GET /v1/quotas': listing('quotas', own.quota),
-  'GET /v1/quotas/:owner': show('a quota', 'quota', own.quota),
-  'PUT /v1/quotas/:owner': {
-    summary: 'Set a quota',
-    body: rooted('quota', quotaPut),
-    answers: { 200: rooted('quota', own.quota) },
   },
   'GET /v1/balancers': listing('balancers', own.balancer),
   'GET /v1/balancers/:id': show('a balancer', 'balancer', own.balancer),

@@ -8,9 +8,9 @@ import { listenerCreate, listenerUpdate, nestedListener } from '../octavia/liste
 import { loadBalancerCreate, loadBalancerUpdate } from '../octavia/load-balancers.ts';
 import { memberCreate, memberUpdate } from '../octavia/members.ts';
 import { nestedPool, poolCreate, poolUpdate } from '../octavia/pools.ts';
+import { quotaPut } from '../octavia/quotas.ts';
 import { hostPut } from '../own/hosts.ts';
 import { networkPut } from '../own/networks.ts';
-import { quotaPut } from '../own/quotas.ts';
 import { vmPost } from '../own/virtual-machines.ts';
 import { vmPut } from '../own/vms.ts';
 import * as octavia from '../resources/octavia.ts';
@@ -63,6 +63,7 @@ const balancing: readonly Resource[] = [
     ...{ name: 'FlavorProfile', title: 'flavor profile', answer: octavia.flavorProfile },
     ...{ create: profileCreate, update: profileUpdate },
   },
+  { name: 'Quota', title: 'quota', answer: octavia.quota, update: quotaPut },
   { name: 'Amphora', title: 'amphora', answer: octavia.amphora },
   { name: 'Counters', title: 'counters', answer: octavia.counters },
 ];
@@ -71,7 +72,6 @@ const ours: readonly Resource[] = [
   { name: 'Network', title: 'network', answer: own.network, create: networkPut, update: networkPut },
   { name: 'Host', title: 'host', answer: own.host, create: hostPut, update: hostPut },
   { name: 'Vm', title: "VM's port", answer: own.vm, create: vmPost, update: vmPut },
-  { name: 'Quota', title: 'quota', answer: own.quota, update: quotaPut },
   { name: 'Balancer', title: 'balancer', answer: own.balancer },
   { name: 'Statistics', title: 'statistics', answer: own.statistics },
   { name: 'Neighbour', title: 'neighbour entry', answer: own.neighbour },

@@ -9,6 +9,8 @@ import {
   PERSISTENCE_TYPES,
   PLACEMENTS,
   POOL_PROTOCOLS,
+  QUOTA_KINDS,
+  type QuotaKind,
   RETURN_PATHS,
   UNTIL_READY,
   WHEN_EMPTY,
@@ -200,6 +202,15 @@ export const flavor = answer({
   flavor_profile_id: id,
   default: flag.describe('Whether load balancers of its placement that name none get it'),
 });
+
+const limit = number.describe('-1: any number');
+const limits = Object.fromEntries(QUOTA_KINDS.map((kind) => [kind, limit])) as Record<QuotaKind, typeof limit>;
+const uses = Object.fromEntries(QUOTA_KINDS.map((kind) => [kind, count])) as Record<QuotaKind, typeof count>;
+
+export const quotaDefaults = answer(limits);
+export const quota = answer({ ...limits, used: answer(uses).describe('How many of each there are') });
+/** As lists have it. */
+export const quotaOfProject = quota.extend({ id: text, project_id: text, tenant_id: text });
 
 /** Providers and their capabilities; `fields` may leave out either. */
 export const described = answer({ name: text, description: text });

@@ -78,13 +78,6 @@ export const user = answer({
   created_at: time,
 });
 
-export const quota = answer({
-  id: text.describe('The same as owner'),
-  owner: text,
-  vms: count.describe("How many of hostlb's own VMs it may have"),
-  vms_used: count,
-});
-
 export const neighbour = answer({
   address: text,
   mac: text,

@@ -1,30 +1,17 @@
 import { compareAddresses, type Family, familyOf } from '../addresses.ts';
 import type { VirtualMachineDraft } from '../drafts.ts';
 import { ModelError } from '../errors.ts';
-import { LIMITS } from '../limits.ts';
 import { requireHost, requireNetwork } from '../lookup.ts';
 import type { VirtualMachineSpec } from '../specs.ts';
 import type { Model, Network } from '../types.ts';
 import { VIRTUAL_MACHINE_KINDS } from '../types.ts';
-import {
-  address,
-  given,
-  image,
-  integer,
-  machineName,
-  memoryMib,
-  oneOf,
-  requiredText,
-  text,
-  transportPort,
-  vcpus,
-} from './fields.ts';
+import { address, given, image, machineName, memoryMib, oneOf, text, transportPort, vcpus } from './fields.ts';
 import { lowestFree, takenAddresses } from './free-address.ts';
 import { blocksOf, label, requirePlace, vipsOf, virtualMachinesOf } from './site.ts';
 
 /**
  * Checks a new virtual machine; picks an address per family of the network when none is given.
- * Throws ModelError('invalid' | 'not-found' | 'conflict' | 'over-quota').
+ * Throws ModelError('invalid' | 'not-found' | 'conflict').
  */
 export function draftVirtualMachine(model: Model, spec: VirtualMachineSpec): VirtualMachineDraft {
   const name = machineName('name', spec.name);
@@ -33,7 +20,6 @@ export function draftVirtualMachine(model: Model, spec: VirtualMachineSpec): Vir
   }
   const kind = oneOf('kind', spec.kind ?? 'namespace', VIRTUAL_MACHINE_KINDS);
   const owner = text('project_id', spec.owner);
-  requireQuota(model, owner);
   const network = requireNetwork(model, spec.network);
   return {
     name,
@@ -49,26 +35,6 @@ export function draftVirtualMachine(model: Model, spec: VirtualMachineSpec): Vir
     memoryMib: given(spec.memoryMib, undefined, memoryMib),
     image: given(spec.image, undefined, (value) => image(value, kind)),
   };
-}
-
-/** Checks an owner's quota of virtual machines; undefined = the default. Throws ModelError('invalid'). */
-export function draftQuota(
-  owner: string,
-  quota: number | undefined,
-): { readonly owner: string; readonly quota: number | undefined } {
-  const bounds = { min: 0, max: LIMITS.maxVirtualMachineQuota };
-  return {
-    owner: requiredText('project_id', owner),
-    quota: given(quota, undefined, (value) => integer('virtual_machine', value, bounds)),
-  };
-}
-
-function requireQuota(model: Model, owner: string): void {
-  const quota = model.virtualMachineQuotas.get(owner) ?? LIMITS.virtualMachinesPerOwner;
-  const count = [...model.virtualMachines.values()].filter((machine) => machine.owner === owner).length;
-  if (count < quota) return;
-  const of = owner === '' ? 'those without an owner' : `owner ${owner}`;
-  throw new ModelError('over-quota', `Quota has been met for resources: virtual_machine (${count} of ${quota}, ${of})`);
 }
 
 function draftAddresses(

@@ -108,14 +108,20 @@ function applyChildren(changes: ChangeSet, existing: LoadBalancer, wanted: Child
     else operations.push(...applyListener(listener, draft, { poolId, now: changes.now }));
   }
   const kept = new Set([...matched.values()].map((pool) => pool.id));
-  const oldPools = existing.pools.filter((pool) => !kept.has(pool.id)).map((pool) => pool.id);
+  const oldPools = existing.pools.filter((pool) => !kept.has(pool.id));
   const oldListeners = existing.listeners
     .filter((listener) => !wanted.listeners.some((draft) => sameEndpoint(draft, listener)))
     .map((listener) => listener.id);
+  changes.count('listener', -oldListeners.length);
+  changes.count('pool', -oldPools.length);
+  for (const { members, healthMonitor } of oldPools) {
+    changes.count('member', -members.length);
+    if (healthMonitor !== undefined) changes.count('health_monitor', -1);
+  }
   if (newPools.length + newListeners.length + oldPools.length + oldListeners.length > 0) {
     operations.push(
       mutate(LoadBalancerTable, byUuid(existing.id), [
-        ['pools', 'delete', oldPools],
+        ['pools', 'delete', oldPools.map((pool) => pool.id)],
         ['pools', 'insert', newPools],
         ['listeners', 'delete', oldListeners],
         ['listeners', 'insert', newListeners],
@@ -170,6 +176,7 @@ function applyPool(changes: ChangeSet, pool: Pool, draft: PoolDraft): readonly O
     else operations.push(...patchMember(old, member, changes.now));
   }
   const removed = pool.members.filter((member) => !wanted.has(endpoint(member))).map((member) => member.id);
+  changes.count('member', -removed.length);
   if (added.length + removed.length > 0) {
     operations.push(
       mutate(PoolTable, byUuid(pool.id), [
@@ -187,6 +194,7 @@ function applyHealthMonitor(changes: ChangeSet, pool: Pool, draft: PoolDraft): r
   const existing = pool.healthMonitor;
   if (wanted === undefined && existing === undefined) return [];
   if (wanted !== undefined && existing?.type === wanted.type) return patchHealthMonitor(existing, wanted, changes.now);
+  if (existing !== undefined) changes.count('health_monitor', -1);
   const id = wanted && insertHealthMonitor(changes, wanted, randomUUID());
   return [update(PoolTable, byUuid(pool.id), { health_monitor: id })];
 }

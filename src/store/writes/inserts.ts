@@ -23,6 +23,8 @@ import {
 /** Inserts a load balancer with everything below it, and its owner if that is new. */
 export function insertLoadBalancer(changes: ChangeSet, draft: LoadBalancerDraft, id: string): void {
   insertOwner(changes, draft.owner);
+  changes.ownedBy(draft.owner);
+  changes.count('load_balancer');
   const key = changes.takeKey();
   const poolIds = new Map(draft.pools.map((pool) => [pool, insertPool(changes, pool, randomUUID())]));
   const listeners = draft.listeners.map((listener) => {
@@ -63,6 +65,7 @@ export function insertListener(
     default_pool: ids.poolId,
     created_at: changes.now,
   };
+  changes.count('listener');
   changes.add(insert(ListenerTable, row, { uuid: ids.id }));
   return ids.id;
 }
@@ -76,6 +79,7 @@ export function insertPool(changes: ChangeSet, draft: PoolDraft, id: string): st
     health_monitor: draft.healthMonitor && insertHealthMonitor(changes, draft.healthMonitor, randomUUID()),
     created_at: changes.now,
   };
+  changes.count('pool');
   changes.add(insert(PoolTable, row, { uuid: id }));
   return id;
 }
@@ -83,6 +87,7 @@ export function insertPool(changes: ChangeSet, draft: PoolDraft, id: string): st
 /** Inserts a member. Answers its id. */
 export function insertMember(changes: ChangeSet, draft: MemberDraft, id: string): string {
   const row = { ...memberColumns(draft), key: changes.takeKey(), created_at: changes.now };
+  changes.count('member');
   changes.add(insert(MemberTable, row, { uuid: id }));
   return id;
 }
@@ -90,6 +95,7 @@ export function insertMember(changes: ChangeSet, draft: MemberDraft, id: string)
 /** Inserts a health monitor. Answers its id. */
 export function insertHealthMonitor(changes: ChangeSet, draft: HealthMonitorDraft, id: string): string {
   const row = { ...healthMonitorColumns(draft), key: changes.takeKey(), created_at: changes.now };
+  changes.count('health_monitor');
   changes.add(insert(HealthMonitorTable, row, { uuid: id }));
   return id;
 }
