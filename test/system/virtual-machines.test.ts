@@ -215,10 +215,7 @@ describe('virtual machines without a cloud manager', function () {
     await cli('quota', 'set', 'acme', '--vms', '2');
     const third = ['vm', 'create', 'r3', '--host', 'h1', '--network', 'red', '--owner', 'acme'];
     const { code, stderr } = await world.cli(...third);
-    expect([code, stderr]).to.deep.equal([
-      1,
-      'hostlb: Quota has been met for resources: virtual_machine (2 of 2, owner acme)\n',
-    ]);
+    expect([code, stderr]).to.deep.equal([1, 'hostlb: Quota has been met for resources: Virtual Machine\n']);
     await cli('vm', 'delete', 'r1', ...wait);
     await cli(...third, ...wait);
     await Promise.all(['r2', 'r3'].map((name) => cli('vm', 'delete', name, ...wait)));
