@@ -85,9 +85,10 @@ function onward(pass: FollowedPass, connection: Connection | undefined, state: P
   return undefined;
 }
 
-/** A flow as OVS prints it, as OVS reads it: ports of SCTP have but one name there. */
+/** A flow as OVS prints it, as OVS reads it: ports have names of their transport there. */
 function readable(flow: string): string {
-  return /\bsctp6?\b/.test(flow) ? flow.replaceAll(/\btp_(?=src=|dst=)/g, 'sctp_') : flow;
+  const transport = /\b(udp|sctp)6?\b/.exec(flow)?.[1];
+  return transport === undefined ? flow : flow.replaceAll(/\btp_(?=src=|dst=)/g, `${transport}_`);
 }
 
 function withoutRecirculation(flow: string): string {

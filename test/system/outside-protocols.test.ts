@@ -175,6 +175,16 @@ describe('protocols of placement namespace', function () {
     await world.remove('pinged');
   });
 
+  it('traces tell who serves: a member of the switch’s choice, or the balancer', async () => {
+    await only(SERVERS);
+    const traced = async (...words: readonly string[]) =>
+      (await world.cli('trace', 'h1', '--from', 'c1', '--to', ...words)).stdout.trim().split('\n').at(-1);
+    const udp = [`${VIP4}:53`, '--protocol', 'udp'];
+    expect(await traced(...udp)).to.match(/^Delivered to member s[12] .* of mixed/);
+    expect(await traced(...udp, '--reply')).to.match(/^Delivered to VM c1 .*, as from 10\.0\.0\.100:53, VIP of mixed/);
+    expect(await traced(`${VIP4}:443`)).to.match(/^Handed to the balancer of mixed/);
+  });
+
   it('statistics are of both: HAProxy counts connections, the switch datagrams', async () => {
     const { loadbalancers } = await world.get<{ loadbalancers: { id: string }[] }>('/v2/lbaas/loadbalancers');
     const path = `/v1/loadbalancers/${loadbalancers[0]!.id}/stats`;
