@@ -1,4 +1,5 @@
 /** Pools as backends of HAProxy. */
+import { isEffective, type L7Policy } from '../model/l7.ts';
 import { LIMITS } from '../model/limits.ts';
 import { transportOf } from '../model/transport.ts';
 import type { Algorithm, Listener, Pool } from '../model/types.ts';
@@ -17,25 +18,54 @@ export interface Backend {
   readonly dataMs: number;
 }
 
-/** A listener that is served, with its backend. */
+/** A listener that is served. */
 export interface Service {
   readonly listener: Listener;
-  readonly backend: Backend;
+  readonly mode: Backend['mode'];
+  /** Undefined: whoever no policy leads elsewhere is told that there is nobody (503). */
+  readonly backend: Backend | undefined;
+  /** Those that can do something, by position. */
+  readonly policies: readonly ServedPolicy[];
+}
+
+export interface ServedPolicy {
+  readonly policy: L7Policy;
+  /** With REDIRECT_TO_POOL. */
+  readonly backend: Backend | undefined;
 }
 
 /** Whether HAProxy serves listeners and pools of this protocol; the others are the switch's. */
 export const isServedHere = ({ protocol }: Pick<Listener | Pool, 'protocol'>): boolean =>
   transportOf(protocol) === 'tcp';
 
-/** What serves the listeners of its own that are up and have a pool that is up. The order is that of the listeners. */
+/**
+ * What serves the listeners of its own that are up and have a pool that is up or an L7 policy that can do something. A policy
+ * whose pool is down is passed over. The order is that of the listeners.
+ */
 export function servicesOf(listeners: readonly Listener[]): Service[] {
+  const backendOf = backendsOf();
+  return listeners.filter(isServedHere).flatMap((listener) => {
+    const { defaultPool, protocol, l7Policies } = listener;
+    const backend = backendOf(listener, defaultPool);
+    const policies = l7Policies
+      .filter(isEffective)
+      .map((policy) => ({ policy, backend: backendOf(listener, policy.redirectPool) }))
+      .filter(({ policy, backend: its }) => policy.action !== 'REDIRECT_TO_POOL' || its !== undefined);
+    if (!listener.adminStateUp || (backend === undefined && policies.length === 0)) return [];
+    return { listener, mode: modeOf(protocol), backend, policies };
+  });
+}
+
+const modeOf = (protocol: Listener['protocol']): Backend['mode'] => (protocol === 'HTTP' ? 'http' : 'tcp');
+
+/** Finds the backend of a pool for a listener; undefined where the pool or the listener is down. */
+function backendsOf(): (listener: Listener, pool: Pool | undefined) => Backend | undefined {
   const known = new Map<string, Backend>();
   const counts = new Map<string, number>();
-  return listeners.flatMap((listener) => {
-    const { defaultPool: pool, protocol, timeouts } = listener;
-    if (!isServedHere(listener) || !listener.adminStateUp || !pool?.adminStateUp) return [];
-    const mode = protocol === 'HTTP' ? 'http' : 'tcp';
+  return ({ adminStateUp, protocol, timeouts }, pool) => {
+    if (!adminStateUp || !pool?.adminStateUp) return undefined;
     const { memberConnectMs: connectMs, memberDataMs: dataMs } = timeouts;
+    const mode = modeOf(protocol);
     const identity = [pool.id, mode, connectMs, dataMs].join(' ');
     let backend = known.get(identity);
     if (backend === undefined) {
@@ -44,12 +74,9 @@ export function servicesOf(listeners: readonly Listener[]): Service[] {
       backend = { name: count === 1 ? pool.id : `${pool.id}.${count}`, pool, mode, connectMs, dataMs };
       known.set(identity, backend);
     }
-    return [{ listener, backend }];
-  });
+    return backend;
+  };
 }
-
-/** The pool's id in a backend's name. */
-export const poolIdOf = (backend: string): string => backend.replace(/\.\d+$/, '');
 
 /** A time-out of the model: 0 is none, which HAProxy has no word for. */
 export const duration = (ms: number): string => `${ms === 0 ? LIMITS.maxTimeoutMs : ms}ms`;

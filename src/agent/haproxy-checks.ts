@@ -1,6 +1,7 @@
 /** Health monitors in HAProxy's words. */
 import { isAskedBySandbox } from '../model/health.ts';
 import type { HealthMonitor, HttpCheck, Pool } from '../model/types.ts';
+import { quoted } from './haproxy-words.ts';
 
 /**
  * What a server of a monitored pool has. A probe is sent each `delay`; `max_retries` successes bring a member up that was
@@ -46,6 +47,3 @@ function httpLines({ method, urlPath, expectedCodes, version, domainName }: Http
     `http-check expect status ${expectedCodes}`,
   ];
 }
-
-/** A word of the configuration file, whatever is in it. */
-const quoted = (text: string): string => `"${text.replaceAll(/["\\$]/g, '\\$&')}"`;

@@ -58,12 +58,13 @@ const DEFAULTS = [
 ] as const;
 
 /**
- * Renders a load balancer: a frontend per listener that is up and has a pool that is up, and a backend per such pool.
- * Other listeners have no frontend: their port refuses connections.
+ * Renders a load balancer: a frontend per listener that is served, and a backend per pool that serves. Other listeners have no
+ * frontend: their port refuses connections.
  */
 export function renderConfig(loadBalancer: LoadBalancer, surroundings: ProxySurroundings): ProxyConfig {
   const services = servicesOf(loadBalancer.listeners);
-  const backends = [...new Set(services.map(({ backend }) => backend))];
+  const used = services.flatMap(({ backend, policies }) => [backend, ...policies.map((one) => one.backend)]);
+  const backends = [...new Set(used)].filter((backend) => backend !== undefined);
   const servers = new Map(backends.map((backend) => [backend, serversOf(backend, surroundings)]));
   const tables = tableLines(backends);
   const lines = (version: string, ofServers: (backend: (typeof backends)[number]) => readonly string[]): string =>

@@ -1,6 +1,7 @@
 /** Listeners as frontends of HAProxy. */
 import type { InsertHeader } from '../model/types.ts';
 import { duration, type Service } from './haproxy-backend.ts';
+import { policyLines } from './haproxy-l7.ts';
 import { endpoint } from './haproxy-servers.ts';
 
 /** A line of the file has at most 64 words. */
@@ -13,19 +14,20 @@ const HEADERS: Readonly<Record<InsertHeader, string>> = {
 };
 
 /** The section of a listener. At its connection limit it accepts nobody: who connects waits until another one ends. */
-export function frontendLines({ listener, backend }: Service, vips: readonly string[]): string[] {
+export function frontendLines({ listener, mode, backend, policies }: Service, vips: readonly string[]): string[] {
   const { protocolPort, connectionLimit, timeouts, allowedCidrs, insertHeaders } = listener;
   return [
     ...vips.map((vip) => `bind ${endpoint(vip, protocolPort)}`),
-    `mode ${backend.mode}`,
+    `mode ${mode}`,
     ...(connectionLimit > 0 ? [`maxconn ${connectionLimit}`] : []),
     // A worker that a reload replaces answers once more on connections that wait for a request, rather than cut them off.
-    ...(backend.mode === 'http' ? ['option idle-close-on-response'] : []),
+    ...(mode === 'http' ? ['option idle-close-on-response'] : []),
     `timeout client ${duration(timeouts.clientDataMs)}`,
     ...(timeouts.tcpInspectMs > 0 ? [`tcp-request inspect-delay ${timeouts.tcpInspectMs}ms`] : []),
     ...cidrLines(allowedCidrs),
     ...insertHeaders.map((header) => HEADERS[header]),
-    `default_backend ${backend.name}`,
+    ...policyLines(policies),
+    ...(backend === undefined ? [] : [`default_backend ${backend.name}`]),
   ];
 }
 

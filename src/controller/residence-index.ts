@@ -1,4 +1,5 @@
 /** Where members that answer their clients themselves were found: by network and MAC. Follows the model as ModelIndex does. */
+import { poolsOf } from '../model/l7.ts';
 import type { LoadBalancer, Member, Model } from '../model/types.ts';
 import { liveListeners, returnsDirectly } from '../pipeline/ways.ts';
 import type { ModelChange } from '../store/types.ts';
@@ -51,7 +52,11 @@ export class ResidenceIndex {
     const { id, network, adminStateUp } = loadBalancer;
     if (!adminStateUp || !returnsDirectly(loadBalancer)) return;
     const places = new Map<number, string>();
-    for (const member of new Set(liveListeners(loadBalancer).flatMap(({ defaultPool }) => defaultPool.members))) {
+    for (const member of new Set(
+      liveListeners(loadBalancer)
+        .flatMap(poolsOf)
+        .flatMap(({ members }) => members),
+    )) {
       const mac = neighbours.get(network.id)?.[member.address];
       if (mac === undefined) continue;
       const place = placeOf(network.id, mac);

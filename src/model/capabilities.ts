@@ -38,6 +38,7 @@ export type Attribute =
   | 'timeouts'
   | 'insert_headers'
   | 'allowed_cidrs'
+  | 'l7policies'
   | 'backup'
   | 'monitor_address'
   | 'monitor_port'
@@ -62,6 +63,7 @@ const PROXY = {
     'timeouts',
     'insert_headers',
     'allowed_cidrs',
+    'l7policies',
     'backup',
     'monitor_address',
     'monitor_port',

@@ -1,4 +1,5 @@
 /** What attributes are when nobody said otherwise: in a request, and in the state database of an older version. */
+import type { L7Policy, L7Rule } from './l7.ts';
 import type { HealthMonitor, Listener, LoadBalancer, Member, Network, Pool, Quota, Timeouts } from './types.ts';
 
 export const NETWORK_DEFAULTS = { antiSpoofing: true } as const satisfies Partial<Network>;
@@ -30,8 +31,26 @@ export const LISTENER_DEFAULTS = {
   omittedHeaders: [],
   timeouts: TIMEOUT_DEFAULTS,
   allowedCidrs: [],
+  l7Policies: [],
   tags: [],
 } as const satisfies Partial<Listener>;
+
+export const L7_POLICY_DEFAULTS = {
+  name: '',
+  description: '',
+  adminStateUp: true,
+  tags: [],
+} as const satisfies Partial<L7Policy>;
+
+/** Where clients are sent elsewhere. */
+export const DEFAULT_REDIRECT_HTTP_CODE = 302;
+
+export const L7_RULE_DEFAULTS = {
+  field: undefined,
+  invert: false,
+  adminStateUp: true,
+  tags: [],
+} as const satisfies Partial<L7Rule>;
 
 export const POOL_DEFAULTS = {
   name: '',

@@ -1,4 +1,5 @@
 /** Specs after validation: canonical text, every default filled in, references resolved. Ready to be written. */
+import type { L7Policy, L7Rule } from './l7.ts';
 import type {
   Flavor,
   FlavorProfile,
@@ -35,23 +36,35 @@ type Given = 'id' | 'key' | 'createdAt' | 'updatedAt';
 
 export interface LoadBalancerDraft extends Omit<LoadBalancer, Given | 'generation' | 'listeners' | 'pools'> {
   readonly listeners: readonly ListenerDraft[];
-  /** Every new pool once, those that are a listener's default pool included (the same object). */
+  /** Every new pool once, those that listeners and L7 policies refer to included (the same objects). */
   readonly pools: readonly PoolDraft[];
 }
 
-export interface ListenerDraft extends Omit<Listener, Given | 'defaultPool'> {
-  readonly defaultPool:
-    | { readonly kind: 'new'; readonly pool: PoolDraft }
-    | { readonly kind: 'existing'; readonly pool: Pool }
-    | undefined;
+/** The pool that something refers to. */
+export type PoolReference =
+  | { readonly kind: 'new'; readonly pool: PoolDraft }
+  | { readonly kind: 'existing'; readonly pool: Pool };
+
+export interface ListenerDraft extends Omit<Listener, Given | 'defaultPool' | 'l7Policies'> {
+  readonly defaultPool: PoolReference | undefined;
+  /** By position. */
+  readonly l7Policies: readonly L7PolicyDraft[];
 }
+
+export interface L7PolicyDraft extends Omit<L7Policy, Given | 'redirectPool' | 'rules'> {
+  readonly redirectPool: PoolReference | undefined;
+  readonly rules: readonly L7RuleDraft[];
+}
+
+export type L7RuleDraft = Omit<L7Rule, Given>;
 
 /** What of an object its own request sets, apart from what is below it; complete. */
 export type LoadBalancerAttributes = Pick<
   LoadBalancer,
   'name' | 'description' | 'adminStateUp' | 'lookupMode' | 'returnPath' | 'untilReady' | 'tags'
 >;
-export type ListenerAttributes = Omit<ListenerDraft, 'defaultPool'>;
+export type ListenerAttributes = Omit<ListenerDraft, 'defaultPool' | 'l7Policies'>;
+export type L7PolicyAttributes = Omit<L7PolicyDraft, 'redirectPool' | 'rules'>;
 export type PoolAttributes = Omit<PoolDraft, 'members' | 'healthMonitor'>;
 
 export interface PoolDraft extends Omit<Pool, Given | 'members' | 'healthMonitor'> {

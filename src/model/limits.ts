@@ -4,6 +4,12 @@ export const LIMITS = {
   listenersPerLoadBalancer: 64,
   poolsPerLoadBalancer: 256,
   membersPerPool: 1024,
+  l7PoliciesPerLoadBalancer: 256,
+  l7RulesPerLoadBalancer: 1024,
+  /** Octavia's; a line of HAProxy's configuration has room for so many. */
+  l7RulesPerPolicy: 50,
+  /** Octavia's; positions beyond the last are the last. */
+  maxL7Position: 2_147_483_647,
   subnetsPerNetwork: 32,
   balancerRangesPerNetwork: 32,
   /** Characters of a name, description, owner or iface-id. */

@@ -8,7 +8,7 @@ import type { LoadBalancer } from './types.ts';
 type LoadBalancers = ReadonlyMap<string, LoadBalancer>;
 
 class LoadBalancerIndex {
-  /** Listener, pool or health monitor → the load balancer above it. */
+  /** Listener, L7 policy, pool or health monitor → the load balancer above it. */
   readonly #above = new Map<string, string>();
   readonly #owned = new Map<string, Set<string>>();
   /** The maps of single owners that were asked for. */
@@ -49,7 +49,10 @@ const NONE: ReadonlySet<string> = new Set();
 const indexes = new WeakMap<LoadBalancers, LoadBalancerIndex>();
 
 function* partsOf({ listeners, pools }: LoadBalancer): Generator<string, void> {
-  for (const { id } of listeners) yield id;
+  for (const { id, l7Policies } of listeners) {
+    yield id;
+    for (const policy of l7Policies) yield policy.id;
+  }
   for (const { id, healthMonitor } of pools) {
     yield id;
     if (healthMonitor !== undefined) yield healthMonitor.id;
@@ -74,7 +77,7 @@ export function carryIndex(before: LoadBalancers, after: LoadBalancers, changed:
   indexes.set(after, index);
 }
 
-/** The load balancer that has this listener, pool or health monitor. */
+/** The load balancer that has this listener, L7 policy, pool or health monitor. */
 export function loadBalancerAbove(all: LoadBalancers, partId: string): LoadBalancer | undefined {
   const id = indexOf(all).above(partId);
   return id === undefined ? undefined : all.get(id);

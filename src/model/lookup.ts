@@ -1,5 +1,6 @@
 /** Finding objects of a model by id or name. Those that throw say `not found` in Octavia's words. */
 import { ModelError } from './errors.ts';
+import type { L7Policy, L7Rule } from './l7.ts';
 import { loadBalancerAbove } from './load-balancer-index.ts';
 import type {
   Flavor,
@@ -54,6 +55,22 @@ export function findListener(
   const loadBalancer = loadBalancerAbove(model.loadBalancers, id);
   const listener = loadBalancer?.listeners.find((candidate) => candidate.id === id);
   return loadBalancer && listener && { loadBalancer, listener };
+}
+
+interface L7PolicyPlace {
+  readonly loadBalancer: LoadBalancer;
+  readonly listener: Listener;
+  readonly policy: L7Policy;
+}
+
+/** The L7 policy with its listener and load balancer. */
+export function findL7Policy(model: Model, id: string): L7PolicyPlace | undefined {
+  const loadBalancer = loadBalancerAbove(model.loadBalancers, id);
+  for (const listener of loadBalancer?.listeners ?? []) {
+    const policy = listener.l7Policies.find((candidate) => candidate.id === id);
+    if (policy !== undefined) return { loadBalancer: loadBalancer!, listener, policy };
+  }
+  return undefined;
 }
 
 /** The pool and the load balancer it belongs to. */
@@ -143,6 +160,18 @@ export function requireLoadBalancer(model: Model, id: string): LoadBalancer {
 /** Throws ModelError('not-found'). */
 export function requireListener(model: Model, id: string): NonNullable<ReturnType<typeof findListener>> {
   return found(findListener(model, id), 'Listener', id);
+}
+
+/** Throws ModelError('not-found'). */
+export function requireL7Policy(model: Model, id: string): L7PolicyPlace {
+  return found(findL7Policy(model, id), 'L7 Policy', id);
+}
+
+/** Throws ModelError('not-found') for the policy or the rule. */
+export function requireL7Rule(model: Model, policyId: string, id: string): L7PolicyPlace & { readonly rule: L7Rule } {
+  const place = requireL7Policy(model, policyId);
+  const rule = place.policy.rules.find((candidate) => candidate.id === id);
+  return { ...place, rule: found(rule, 'L7 Rule', id) };
 }
 
 /** Throws ModelError('not-found'). */

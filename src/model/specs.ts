@@ -1,4 +1,5 @@
 /** What callers give to create and change objects of the model: attributes that are absent take their default. */
+import type { L7Action, L7CompareType, L7RuleType } from './l7.ts';
 import type {
   Algorithm,
   FlavorData,
@@ -74,6 +75,36 @@ export interface ListenerSpec {
   readonly tags?: readonly string[] | undefined;
   /** A new pool, or the id (in a new load balancer: the name) of one of the load balancer's pools. */
   readonly defaultPool?: PoolSpec | string | undefined;
+  /** Each is put at its position in turn. */
+  readonly l7Policies?: readonly L7PolicySpec[] | undefined;
+}
+
+export interface L7PolicySpec {
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  /** Absent = the one that what it redirects to tells. */
+  readonly action?: L7Action | undefined;
+  /** As `defaultPool` of a listener. */
+  readonly redirectPool?: PoolSpec | string | null | undefined;
+  readonly redirectUrl?: string | null | undefined;
+  readonly redirectPrefix?: string | null | undefined;
+  readonly redirectHttpCode?: number | null | undefined;
+  /** From 1; those that have it already, and all after them, move on. Absent, or beyond the last: the last. */
+  readonly position?: number | undefined;
+  readonly rules?: readonly L7RuleSpec[] | undefined;
+  readonly adminStateUp?: boolean | undefined;
+  readonly tags?: readonly string[] | undefined;
+}
+
+export interface L7RuleSpec {
+  readonly type: L7RuleType;
+  readonly compareType: L7CompareType;
+  /** Name of the header or cookie. */
+  readonly field?: string | null | undefined;
+  readonly value: string;
+  readonly invert?: boolean | undefined;
+  readonly adminStateUp?: boolean | undefined;
+  readonly tags?: readonly string[] | undefined;
 }
 
 export interface PoolSpec {
@@ -162,10 +193,15 @@ export type LoadBalancerPatch = Pick<
   LoadBalancerSpec,
   'name' | 'description' | 'adminStateUp' | 'lookupMode' | 'returnPath' | 'untilReady' | 'tags'
 >;
-export type ListenerPatch = Omit<ListenerSpec, 'protocol' | 'protocolPort' | 'defaultPool'> & {
+export type ListenerPatch = Omit<ListenerSpec, 'protocol' | 'protocolPort' | 'defaultPool' | 'l7Policies'> & {
   /** Id of a pool; null = none. */
   readonly defaultPoolId?: string | null | undefined;
 };
+/** A pool is named by its id; with null there is none. */
+export type L7PolicyPatch = Omit<L7PolicySpec, 'redirectPool' | 'rules'> & {
+  readonly redirectPool?: string | null | undefined;
+};
+export type L7RulePatch = Patch<L7RuleSpec>;
 export type PoolPatch = Patch<Omit<PoolSpec, 'protocol' | 'members' | 'healthMonitor' | 'sessionPersistence'>> & {
   /** Null = none. */
   readonly sessionPersistence?: SessionPersistenceSpec | null | undefined;

@@ -5,6 +5,7 @@
  * Every object has an `id` (UUID, as in the API) and a `key`: a small number, unique over all objects, never reused
  * and the same on every host. Keys name objects where a UUID does not fit: cookies, group ids, registers, zones.
  */
+import type { L7Policy } from './l7.ts';
 
 export const PLACEMENTS = ['switch', 'namespace', 'container', 'vm'] as const;
 /** Where the balancers of a load balancer live. In the Octavia API: its provider. */
@@ -155,6 +156,8 @@ export interface Listener {
   readonly allowedCidrs: readonly string[];
   /** One of the load balancer's pools. */
   readonly defaultPool: Pool | undefined;
+  /** By position: the first is at 1. Only listeners that speak HTTP have any. */
+  readonly l7Policies: readonly L7Policy[];
   readonly tags: Tags;
   readonly createdAt: string;
   readonly updatedAt: string | undefined;

@@ -13,6 +13,15 @@ export {
 } from './validation/flavors.ts';
 export { draftHealthMonitor, patchedHealthMonitor, requireNoHealthMonitor } from './validation/healthmonitors.ts';
 export { DEFAULT_BRIDGE, draftHost, draftPort } from './validation/hosts.ts';
+export {
+  atPosition,
+  boundL7,
+  draftL7Policy,
+  draftL7Rules,
+  patchedL7Policy,
+  requireUnusedPool,
+} from './validation/l7-policies.ts';
+export { patchedL7Rule } from './validation/l7-rules.ts';
 export { draftListener, draftPoolFor, patchedListener, sameEndpoint } from './validation/listeners.ts';
 export {
   draftChildren,
@@ -23,6 +32,7 @@ export {
 } from './validation/load-balancers.ts';
 export { draftMembers, endpoint, patchedMember } from './validation/members.ts';
 export { draftNetwork, requireDeletableNetwork } from './validation/networks.ts';
+export { poolsById } from './validation/pool-references.ts';
 export { patchedPool } from './validation/pools.ts';
 export { type Counts, draftQuota, quotaOf, requireQuota, usedBy } from './validation/quotas.ts';
 export { memberContext, type PoolContext, poolContext } from './validation/site.ts';

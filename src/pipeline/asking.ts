@@ -1,6 +1,7 @@
 /** For which pools of a host the controller chooses or hears what was chosen, and out of whom; and the flows by which the switch asks. Pure. */
 import { type Family, familyOf } from '../model/addresses.ts';
-import type { Algorithm, Member, Pool } from '../model/types.ts';
+import { poolsOf } from '../model/l7.ts';
+import type { Algorithm, Listener, Member, Pool } from '../model/types.ts';
 import type { Flow } from '../openflow/index.ts';
 import { keeping, type MemberSurroundings, shareOf, usable } from './balancer.ts';
 import { cookieOf, poolGroup } from './ids.ts';
@@ -8,7 +9,7 @@ import { memberSurroundings, vmsOf } from './plan.ts';
 import { type Persistence, persistenceOf } from './sessions.ts';
 import { instantiate, type Variables } from './templates.ts';
 import type { BalancerView, HostView } from './view.ts';
-import { type LiveListener, liveListeners, type Way, wayOf } from './ways.ts';
+import { liveListeners, type Way, wayOf } from './ways.ts';
 
 export interface Choice {
   readonly algorithm: Algorithm;
@@ -18,7 +19,7 @@ export interface Choice {
   readonly persistence: (Persistence & { readonly keeping: ReadonlySet<number> }) | undefined;
 }
 
-const heard = (balancer: BalancerView): readonly LiveListener[] =>
+const heard = (balancer: BalancerView): readonly Listener[] =>
   liveListeners(balancer.loadBalancer).filter((listener) => HEARD.has(wayOf(balancer, listener)));
 const HEARD: ReadonlySet<Way> = new Set(['ask', 'stick', 'stick_ask']);
 
@@ -36,7 +37,7 @@ export function choicesOf(view: HostView): ReadonlyMap<number, Choice> {
     if (listeners.length === 0) continue;
     const { vips } = balancer.loadBalancer;
     const surroundings = memberSurroundings(view, balancer.loadBalancer, isHoused);
-    for (const { defaultPool: pool } of listeners) {
+    for (const pool of listeners.flatMap(poolsOf)) {
       for (const family of new Set(vips.map(familyOf))) {
         choices.set(poolGroup(pool.key, family), choiceOf(pool, family, surroundings));
       }

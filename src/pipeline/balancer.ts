@@ -1,8 +1,9 @@
 /** What a load balancer's balancer contributes to its host's switch. Pure. */
 import { type Family, familyOf } from '../model/addresses.ts';
+import { poolsOf } from '../model/l7.ts';
 import { sandboxAddresses } from '../model/sandbox.ts';
 import { servedBy, transportOf } from '../model/transport.ts';
-import type { LoadBalancer, Member, Pool } from '../model/types.ts';
+import type { Listener, LoadBalancer, Member, Pool } from '../model/types.ts';
 import { balancerMac, sandboxMac, vipMac } from '../model/vip-mac.ts';
 import { GROUP_TYPE, IN_PORT_16 } from '../openflow/index.ts';
 import { type Contribution, contribution, type Service, type Unit, unitOf } from './contribution.ts';
@@ -23,7 +24,6 @@ import {
   isChosenHere,
   isSticky,
   isTracked,
-  type LiveListener,
   liveListeners,
   mayHairpin,
   WAY_UNITS,
@@ -99,7 +99,9 @@ const POOL_UNITS: Readonly<Partial<Record<Way, readonly string[]>>> = {
 
 /** The pools out of which the switch chooses, and for which way. */
 function choosing(balancer: BalancerView): ReadonlyMap<Pool, Way> {
-  const ways = liveListeners(balancer.loadBalancer).map((one) => [one.defaultPool, wayOf(balancer, one)] as const);
+  const ways = liveListeners(balancer.loadBalancer).flatMap((one) =>
+    poolsOf(one).map((pool) => [pool, wayOf(balancer, one)] as const),
+  );
   return new Map(ways.filter(([, way]) => isChosenHere(way)));
 }
 
@@ -123,7 +125,7 @@ function vipUnits(balancer: BalancerView, vip: string, common: Variables): reado
   const listeners = liveListeners(balancer.loadBalancer);
   for (const listener of listeners) {
     const { key, defaultPool, protocolPort: port } = listener;
-    const group = groupVariable(defaultPool, family);
+    const group = defaultPool === undefined ? {} : groupVariable(defaultPool, family);
     const cidrs = admitted(listener, family);
     const name = (unit: string) => unitOf(unit, family, transportOf(listener.protocol));
     for (const unit of WAY_UNITS[wayOf(balancer, listener)]) {
@@ -131,7 +133,7 @@ function vipUnits(balancer: BalancerView, vip: string, common: Variables): reado
     }
   }
   if (listeners.some((listener) => isTracked(wayOf(balancer, listener)))) units.push([`fragments${family}`, variables]);
-  if (listeners.some((one) => wayOf(balancer, one) === 'ask' && countsConnections(one.defaultPool))) {
+  if (listeners.some((one) => wayOf(balancer, one) === 'ask' && poolsOf(one).some(countsConnections))) {
     units.push([`ends${family}`, variables]);
   }
   const returning = listeners.filter((listener) => mayHairpin(wayOf(balancer, listener)));
@@ -187,11 +189,12 @@ function membersOf(pool: Pool, family: Family): readonly Member[] {
 }
 
 /** Where members of these listeners answer from, each once. */
-function distinctServices(listeners: readonly LiveListener[], family: Family): Iterable<Service> {
+function distinctServices(listeners: readonly Listener[], family: Family): Iterable<Service> {
   const services = new Map<string, Service>();
-  for (const { protocol, defaultPool } of listeners) {
-    const transport = transportOf(protocol);
-    for (const { address, protocolPort: port } of membersOf(defaultPool, family)) {
+  for (const listener of listeners) {
+    const transport = transportOf(listener.protocol);
+    const members = poolsOf(listener).flatMap((pool) => membersOf(pool, family));
+    for (const { address, protocolPort: port } of members) {
       services.set(`${address} ${transport} ${port}`, { address, port, transport });
     }
   }

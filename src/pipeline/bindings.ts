@@ -1,11 +1,12 @@
 /** To which members the switch may have begun connections: what conntrack remembers by them. Pure. */
 import { type Family, familyOf } from '../model/addresses.ts';
+import { poolsOf } from '../model/l7.ts';
 import { transportOf } from '../model/transport.ts';
-import type { Member, Network } from '../model/types.ts';
+import type { ListenerProtocol, Member, Network, Pool } from '../model/types.ts';
 import { canServe, type MemberSurroundings, usable } from './balancer.ts';
 import type { Service } from './contribution.ts';
 import type { BalancerView } from './view.ts';
-import { isTracked, type LiveListener, liveListeners, wayOf } from './ways.ts';
+import { isTracked, liveListeners, wayOf } from './ways.ts';
 
 /** A VIP's listener and a member behind it, as connections in conntrack name them. */
 export interface Binding {
@@ -26,7 +27,10 @@ export function bindingsOf(balancer: BalancerView, surroundings: MemberSurroundi
     const { protocol, protocolPort: port } = listener;
     const transport = transportOf(protocol);
     for (const vip of vips) {
-      for (const { address, protocolPort } of boundMembers(listener, familyOf(vip), surroundings)) {
+      const bound = poolsOf(listener).flatMap((pool) =>
+        boundMembers(pool, { protocol, family: familyOf(vip) }, surroundings),
+      );
+      for (const { address, protocolPort } of bound) {
         const key = `${network.key} ${transport} ${vip} ${port} ${address} ${protocolPort}`;
         bindings.set(key, { network, vip, port, service: { address, port: protocolPort, transport } });
       }
@@ -40,8 +44,11 @@ export function bindingsOf(balancer: BalancerView, surroundings: MemberSurroundi
  * may be back, and its clients notice by themselves. Not so with UDP, where a client would go on asking it, while others
  * could answer.
  */
-function boundMembers(listener: LiveListener, family: Family, surroundings: MemberSurroundings): readonly Member[] {
-  const { protocol, defaultPool: pool } = listener;
+function boundMembers(
+  pool: Pool,
+  { protocol, family }: { readonly protocol: ListenerProtocol; readonly family: Family },
+  surroundings: MemberSurroundings,
+): readonly Member[] {
   const up = pool.members.filter((member) => member.adminStateUp && familyOf(member.address) === family);
   if (transportOf(protocol) !== 'udp' || usable(pool, family, surroundings).length === 0) return up;
   return up.filter((member) => canServe(member, surroundings));
@@ -49,10 +56,9 @@ function boundMembers(listener: LiveListener, family: Family, surroundings: Memb
 
 /** Whether it counts who serves: a text that is the same while `bindingsOf` is, for a load balancer that is. */
 export function servingOf(balancer: BalancerView, surroundings: MemberSurroundings): string {
-  const pools = liveListeners(balancer.loadBalancer).flatMap(({ protocol, defaultPool }) =>
-    transportOf(protocol) === 'udp' ? [defaultPool] : [],
-  );
-  return pools
+  return liveListeners(balancer.loadBalancer)
+    .filter(({ protocol }) => transportOf(protocol) === 'udp')
+    .flatMap(poolsOf)
     .flatMap(({ members }) => members)
     .map((member) => (canServe(member, surroundings) ? (surroundings.isLocal(member.address) ? 2 : 1) : 0))
     .join('');

@@ -1,8 +1,9 @@
 /** Which objects contribute to a host's switch, and what each of them depends on. */
 import { familyOf } from '../model/addresses.ts';
 import { illMembers, isAskedThroughSwitches } from '../model/health.ts';
+import { poolsOf } from '../model/l7.ts';
 import { transportOf } from '../model/transport.ts';
-import type { LoadBalancer, Member, Network } from '../model/types.ts';
+import type { Listener, LoadBalancer, Member, Network } from '../model/types.ts';
 import { balancerContribution, type MemberSurroundings, refusesSome } from './balancer.ts';
 import type { Contribution, Service } from './contribution.ts';
 import {
@@ -31,7 +32,7 @@ import {
   refusalContribution,
 } from './probes.ts';
 import type { BalancerView, HostView, PortView, ResidentView } from './view.ts';
-import { addressesOf, isTracked, type LiveListener, liveListeners, wayOf } from './ways.ts';
+import { addressesOf, isTracked, liveListeners, wayOf } from './ways.ts';
 
 /** One object that contributes flows and groups. */
 export interface Planned {
@@ -168,13 +169,13 @@ function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isHou
         const tracked = isTracked(way);
         if (way === 'direct') addDirect(objects, loadBalancer, { listener, mac });
         else if (!tracked && plug === undefined) continue;
-        for (const member of listener.defaultPool.members) {
+        for (const member of membersOf(listener)) {
           for (const address of addressesOf(member)) addNeighbour(objects, network, address, mac(address), sandboxes);
           if (!tracked) continue;
           const { address, protocolPort: port } = member;
           addService(objects, network, { address, port, transport: transportOf(listener.protocol) });
         }
-        if (tracked && isAskedThroughSwitches(loadBalancer, listener.defaultPool)) {
+        if (tracked && poolsOf(listener).some((pool) => isAskedThroughSwitches(loadBalancer, pool))) {
           addAlerts(objects, view.hostId, { network, listener });
         }
       }
@@ -232,7 +233,7 @@ function planResidents(loadBalancer: LoadBalancer, residents: readonly ResidentV
       for (const resident of residents) {
         const { member, mac, ofport } = resident;
         const { address, protocolPort } = member;
-        const listeners = liveListeners(loadBalancer).filter((one) => one.defaultPool.members.includes(member));
+        const listeners = liveListeners(loadBalancer).filter((one) => membersOf(one).includes(member));
         for (const front of frontsOf(loadBalancer, member, listeners)) {
           const { vip, port, transport } = front;
           const id = `resident ${network.key} ${mac} ${vip} ${transport} ${port}`;
@@ -279,12 +280,12 @@ function planProbes({ hostId, probes }: HostView): Iterable<Planned> {
 function addAlerts(
   objects: Map<string, Planned>,
   hostId: string,
-  of: { readonly network: Network; readonly listener: LiveListener },
+  of: { readonly network: Network; readonly listener: Listener },
 ): void {
   const { network, listener } = of;
   const transport = transportOf(listener.protocol);
   if (transport !== 'tcp') return;
-  for (const { address, protocolPort: port } of listener.defaultPool.members) {
+  for (const { address, protocolPort: port } of membersOf(listener)) {
     const id = `alert ${network.key} ${address} ${port}`;
     objects.set(id, { id, dependencies: [], compute: () => alertContribution(network, { address, port, transport }) });
     addProbedNetwork(objects, network, hostId);
@@ -296,6 +297,11 @@ function addProbedNetwork(objects: Map<string, Planned>, network: Network, hostI
   objects.set(id, { id, dependencies: [], compute: () => probedNetworkContribution(hostId, network) });
 }
 
+/** The members that its requests or connections may be sent to. */
+function membersOf(listener: Listener): readonly Member[] {
+  return poolsOf(listener).flatMap(({ members }) => members);
+}
+
 /** Load balancers are looked at far more often than they change. */
 const knownAddresses = new WeakMap<LoadBalancer, readonly string[]>();
 
@@ -303,7 +309,7 @@ const knownAddresses = new WeakMap<LoadBalancer, readonly string[]>();
 function memberAddresses(loadBalancer: LoadBalancer): readonly string[] {
   const known = knownAddresses.get(loadBalancer);
   if (known !== undefined) return known;
-  const all = liveListeners(loadBalancer).flatMap(({ defaultPool }) => defaultPool.members.flatMap(addressesOf));
+  const all = liveListeners(loadBalancer).flatMap(membersOf).flatMap(addressesOf);
   knownAddresses.set(loadBalancer, all);
   return all;
 }
@@ -326,10 +332,10 @@ function addNeighbour(
 function addDirect(
   objects: Map<string, Planned>,
   loadBalancer: LoadBalancer,
-  options: { readonly listener: LiveListener; readonly mac: (address: string) => string | undefined },
+  options: { readonly listener: Listener; readonly mac: (address: string) => string | undefined },
 ): void {
   const { key, network } = loadBalancer;
-  for (const member of options.listener.defaultPool.members) {
+  for (const member of membersOf(options.listener)) {
     const mac = options.mac(member.address);
     if (mac === undefined) continue;
     const fronts = frontsOf(loadBalancer, member, [options.listener]);

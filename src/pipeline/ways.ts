@@ -3,12 +3,10 @@
  * its balancer is. Also whether lookups of the VIP are answered.
  */
 import { type Family, parseCidr } from '../model/addresses.ts';
+import { isEffective } from '../model/l7.ts';
 import { servedBy } from '../model/transport.ts';
 import type { Listener, LoadBalancer, Member, Pool } from '../model/types.ts';
 import type { BalancerView } from './view.ts';
-
-/** A listener that forwards. */
-export type LiveListener = Listener & { readonly defaultPool: Pool };
 
 /**
  * Of a listener's connections: `hold`, nobody serves; `switch`, the switch balances them; `sandbox`, the sandbox has them all;
@@ -80,11 +78,12 @@ export function returnsDirectly({ placement, returnPath }: LoadBalancer): boolea
   return placement === 'switch' && returnPath === 'direct';
 }
 
-export function isLive(listener: Listener): listener is LiveListener {
-  return listener.adminStateUp && listener.defaultPool !== undefined;
+/** Whether it serves: by its default pool, or outside the switch by L7 policies alone. */
+export function isLive({ adminStateUp, defaultPool, l7Policies }: Listener): boolean {
+  return adminStateUp && (defaultPool !== undefined || l7Policies.some(isEffective));
 }
 
-export function liveListeners({ listeners }: LoadBalancer): readonly LiveListener[] {
+export function liveListeners({ listeners }: LoadBalancer): readonly Listener[] {
   return listeners.filter(isLive);
 }
 
@@ -93,14 +92,14 @@ export function addressesOf({ address, monitorAddress }: Member): readonly strin
   return monitorAddress === undefined ? [address] : [address, monitorAddress];
 }
 
-export function wayOf({ loadBalancer, plug, state }: BalancerView, listener: LiveListener): Way {
+export function wayOf({ loadBalancer, plug, state }: BalancerView, listener: Listener): Way {
   const { placement, untilReady } = loadBalancer;
   if (servedBy(placement, listener.protocol) === 'switch') {
     if (returnsDirectly(loadBalancer)) return 'direct';
-    const { algorithm, sessionPersistence } = listener.defaultPool;
+    const pool = listener.defaultPool;
     // No hash knows what it chose before.
-    const isAsked = algorithm === 'ROUND_ROBIN' || algorithm === 'LEAST_CONNECTIONS';
-    if (sessionPersistence !== undefined) return isAsked ? 'stick_ask' : 'stick';
+    const isAsked = pool?.algorithm === 'ROUND_ROBIN' || pool?.algorithm === 'LEAST_CONNECTIONS';
+    if (pool?.sessionPersistence !== undefined) return isAsked ? 'stick_ask' : 'stick';
     return isAsked ? 'ask' : 'switch';
   }
   const until = untilReady === 'switch' && canStandIn(listener) ? 'switch' : 'hold';
@@ -119,8 +118,9 @@ const passesThrough = (protocol: Listener['protocol'] | Pool['protocol']): boole
   protocol === 'TCP' || protocol === 'HTTPS';
 
 /** Whether the switch can serve it for a while. It chooses in its own way, but lets nobody in whom the listener would not. */
-function canStandIn({ protocol, connectionLimit, defaultPool }: LiveListener): boolean {
-  return passesThrough(protocol) && passesThrough(defaultPool.protocol) && connectionLimit === -1;
+function canStandIn({ protocol, connectionLimit, defaultPool }: Listener): boolean {
+  if (defaultPool === undefined || connectionLimit !== -1) return false;
+  return passesThrough(protocol) && passesThrough(defaultPool.protocol);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { LISTENER_DEFAULTS, LOAD_BALANCER_DEFAULTS, POOL_DEFAULTS, TIMEOUT_DEFAULTS } from '../model/defaults.ts';
+import type { L7Action, L7CompareType, L7Policy, L7Rule, L7RuleType } from '../model/l7.ts';
 import type {
   Algorithm,
   HealthMonitor,
@@ -78,7 +79,12 @@ function buildListener(
 ): Listener | undefined {
   const row = rows.listeners.get(id);
   if (row === undefined) return undefined;
-  const { previous } = context;
+  const { previous, pools } = context;
+  const oldPolicies = byId(previous?.l7Policies);
+  // Positions are the keys, so these come in their order.
+  const policies = Object.values(row.l7_policies).map((policyId) =>
+    buildL7Policy(rows, policyId, { previous: oldPolicies.get(policyId), pools }),
+  );
   return share<Listener>(previous, {
     id,
     key: row.key,
@@ -93,7 +99,53 @@ function buildListener(
     omittedHeaders: row.omitted_headers as readonly InsertHeader[],
     timeouts: share(previous?.timeouts, timeouts(row)),
     allowedCidrs: ipv4First(row.allowed_cidrs),
-    defaultPool: row.default_pool === undefined ? undefined : context.pools.get(row.default_pool),
+    defaultPool: row.default_pool === undefined ? undefined : pools.get(row.default_pool),
+    l7Policies: policies.filter((policy) => policy !== undefined),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  });
+}
+
+function buildL7Policy(
+  rows: Rows,
+  id: string,
+  context: { readonly previous: L7Policy | undefined; readonly pools: ReadonlyMap<string, Pool> },
+): L7Policy | undefined {
+  const row = rows.l7Policies.get(id);
+  if (row === undefined) return undefined;
+  const { previous, pools } = context;
+  const oldRules = byId(previous?.rules);
+  return share<L7Policy>(previous, {
+    id,
+    key: row.key,
+    name: row.name,
+    description: row.description,
+    action: row.action as L7Action,
+    redirectPool: row.redirect_pool === undefined ? undefined : pools.get(row.redirect_pool),
+    redirectUrl: row.redirect_url,
+    redirectPrefix: row.redirect_prefix,
+    redirectHttpCode: row.redirect_http_code,
+    rules: inOrder(row.rules, (ruleId) => buildL7Rule(rows, ruleId, oldRules.get(ruleId))),
+    adminStateUp: row.admin_state_up,
+    tags: row.tags,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  });
+}
+
+function buildL7Rule(rows: Rows, id: string, previous: L7Rule | undefined): L7Rule | undefined {
+  const row = rows.l7Rules.get(id);
+  if (row === undefined) return undefined;
+  return share<L7Rule>(previous, {
+    id,
+    key: row.key,
+    type: row.type as L7RuleType,
+    compareType: row.compare_type as L7CompareType,
+    field: row.field,
+    value: row.value,
+    invert: row.invert,
+    adminStateUp: row.admin_state_up,
+    tags: row.tags,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   });

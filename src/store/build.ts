@@ -3,7 +3,7 @@
  *
  *     Member ─▶ Pool ─▶ Load_Balancer ◀─ Network        a changed row reaches the objects its arrows lead to
  *               Pool ◀─ Listener ─▶ Load_Balancer ◀─ Vip
- *     Health_Monitor ─▶ Pool          Network ─▶ Virtual_Machine
+ *     Health_Monitor ─▶ Pool          Network ─▶ Virtual_Machine          L7_Rule ─▶ L7_Policy ─▶ Listener
  *     Flavor_Profile ─▶ Flavor        Observation ─▶ Balancer (its observation, not the balancer itself)
  *     What was found of members stands in Load_Balancer, but is no part of the load balancer.
  *
@@ -32,7 +32,7 @@ import type { ModelChange } from './types.ts';
 export class ModelBuilder {
   readonly #rows: Rows;
   #model: Model = EMPTY_MODEL;
-  /** Row of a listener, pool, member, VIP or balancer → the load balancer above it. */
+  /** Row of a listener, L7 policy or rule, pool, member, VIP or balancer → the load balancer above it. */
   readonly #above = new Map<string, string>();
   /** Load balancer → the rows below it, to forget them with it. */
   readonly #below = new Map<string, readonly string[]>();
@@ -129,7 +129,8 @@ export class ModelBuilder {
   /** The load balancers that a change can reach. A new row below one always comes with a change of its parent. */
   #reached(changed: ChangedRows, networks: ReadonlySet<string>): readonly string[] {
     const ids = new Set(changed.loadBalancers);
-    for (const children of [changed.listeners, changed.pools, changed.members, changed.vips]) {
+    const { listeners, l7Policies, l7Rules, pools, members, vips } = changed;
+    for (const children of [listeners, l7Policies, l7Rules, pools, members, vips]) {
       for (const row of children) {
         const id = this.#above.get(row);
         if (id !== undefined) ids.add(id);
@@ -188,7 +189,9 @@ export class ModelBuilder {
     const row = this.#rows.loadBalancers.get(id);
     if (built === undefined || row === undefined) return;
     const members = built.pools.flatMap((pool) => pool.members.map((member) => member.id));
-    const below = [...row.vips, ...row.listeners, ...row.pools, ...members, ...row.balancers];
+    const policies = built.listeners.flatMap(({ l7Policies }) => l7Policies);
+    const l7 = policies.flatMap(({ id: policyId, rules }) => [policyId, ...rules.map((rule) => rule.id)]);
+    const below = [...row.vips, ...row.listeners, ...l7, ...row.pools, ...members, ...row.balancers];
     for (const child of below) this.#above.set(child, id);
     this.#below.set(id, below);
   }

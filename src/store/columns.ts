@@ -4,6 +4,8 @@ import type {
   FlavorDraft,
   FlavorProfileDraft,
   HealthMonitorDraft,
+  L7PolicyAttributes,
+  L7RuleDraft,
   ListenerAttributes,
   LoadBalancerAttributes,
   MemberDraft,
@@ -42,6 +44,36 @@ export function listenerColumns(attributes: ListenerAttributes) {
     },
     allowed_cidrs: [...attributes.allowedCidrs].sort(),
   };
+}
+
+export function l7PolicyColumns(attributes: L7PolicyAttributes) {
+  return {
+    name: attributes.name,
+    tags: attributes.tags,
+    description: attributes.description,
+    action: attributes.action,
+    redirect_url: attributes.redirectUrl,
+    redirect_prefix: attributes.redirectPrefix,
+    redirect_http_code: attributes.redirectHttpCode,
+    admin_state_up: attributes.adminStateUp,
+  };
+}
+
+export function l7RuleColumns(attributes: L7RuleDraft) {
+  return {
+    tags: attributes.tags,
+    type: attributes.type,
+    compare_type: attributes.compareType,
+    field: attributes.field,
+    value: attributes.value,
+    invert: attributes.invert,
+    admin_state_up: attributes.adminStateUp,
+  };
+}
+
+/** Rows in an order, as a column has them that numbers positions from 1. */
+export function positions(ids: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(ids.map((id, i) => [i + 1, id]));
 }
 
 export function poolColumns(attributes: PoolAttributes) {

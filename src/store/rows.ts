@@ -83,6 +83,37 @@ export const ListenerTable = table('Listener', {
   timeouts_ms: mapOf(string, integer),
   allowed_cidrs: setOf(string),
   default_pool: optional(uuid),
+  /** By position. */
+  l7_policies: mapOf(integer, uuid),
+  created_at: string,
+  updated_at: optional(string),
+});
+
+export const L7PolicyTable = table('L7_Policy', {
+  key: integer,
+  name: string,
+  tags: setOf(string),
+  description: string,
+  action: string,
+  redirect_pool: optional(uuid),
+  redirect_url: optional(string),
+  redirect_prefix: optional(string),
+  redirect_http_code: optional(integer),
+  rules: setOf(uuid),
+  admin_state_up: boolean,
+  created_at: string,
+  updated_at: optional(string),
+});
+
+export const L7RuleTable = table('L7_Rule', {
+  key: integer,
+  tags: setOf(string),
+  type: string,
+  compare_type: string,
+  field: optional(string),
+  value: string,
+  invert: boolean,
+  admin_state_up: boolean,
   created_at: string,
   updated_at: optional(string),
 });
@@ -209,6 +240,8 @@ export const TABLES = {
   loadBalancers: LoadBalancerTable,
   vips: VipTable,
   listeners: ListenerTable,
+  l7Policies: L7PolicyTable,
+  l7Rules: L7RuleTable,
   pools: PoolTable,
   members: MemberTable,
   healthMonitors: HealthMonitorTable,

@@ -8,6 +8,7 @@ import { allocateAddresses, releaseAddresses } from './writes/addresses.ts';
 import { applyLoadBalancer } from './writes/apply.ts';
 import * as flavors from './writes/flavors.ts';
 import * as hosts from './writes/hosts.ts';
+import * as l7 from './writes/l7-policies.ts';
 import * as balancing from './writes/load-balancers.ts';
 import * as networks from './writes/networks.ts';
 import { setQuota } from './writes/quotas.ts';
@@ -116,6 +117,30 @@ class OvsdbStore implements types.Store {
 
   deleteListener(id: string): Promise<types.Written> {
     return this.#writer.write(balancing.deleteListener(id));
+  }
+
+  createL7Policy(listenerId: string, spec: types.L7PolicySpec): Promise<types.Written> {
+    return this.#writer.write(l7.createL7Policy(listenerId, spec));
+  }
+
+  updateL7Policy(id: string, patch: types.L7PolicyPatch): Promise<types.Written> {
+    return this.#writer.write(l7.updateL7Policy(id, patch));
+  }
+
+  deleteL7Policy(id: string): Promise<types.Written> {
+    return this.#writer.write(l7.deleteL7Policy(id));
+  }
+
+  createL7Rule(policyId: string, spec: types.L7RuleSpec): Promise<types.Written> {
+    return this.#writer.write(l7.createL7Rule(policyId, spec));
+  }
+
+  updateL7Rule(policyId: string, id: string, patch: types.L7RulePatch): Promise<types.Written> {
+    return this.#writer.write(l7.updateL7Rule(policyId, id, patch));
+  }
+
+  deleteL7Rule(policyId: string, id: string): Promise<types.Written> {
+    return this.#writer.write(l7.deleteL7Rule(policyId, id));
   }
 
   createPool(

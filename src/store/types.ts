@@ -6,6 +6,10 @@ import type {
   HealthMonitorPatch,
   HealthMonitorSpec,
   HostSpec,
+  L7PolicyPatch,
+  L7PolicySpec,
+  L7RulePatch,
+  L7RuleSpec,
   ListenerPatch,
   ListenerSpec,
   LoadBalancerPatch,
@@ -109,9 +113,17 @@ export interface Store {
   createListener(loadBalancerId: string, spec: ListenerSpec): Promise<Written>;
   updateListener(id: string, patch: ListenerPatch): Promise<Written>;
   deleteListener(id: string): Promise<Written>;
+  /** At the wanted position; those from there on move. */
+  createL7Policy(listenerId: string, spec: L7PolicySpec): Promise<Written>;
+  updateL7Policy(id: string, patch: L7PolicyPatch): Promise<Written>;
+  deleteL7Policy(id: string): Promise<Written>;
+  createL7Rule(policyId: string, spec: L7RuleSpec): Promise<Written>;
+  updateL7Rule(policyId: string, id: string, patch: L7RulePatch): Promise<Written>;
+  deleteL7Rule(policyId: string, id: string): Promise<Written>;
   /** With `listenerId`, the new pool becomes that listener's default pool. */
   createPool(loadBalancerId: string, spec: PoolSpec, options?: { readonly listenerId?: string }): Promise<Written>;
   updatePool(id: string, patch: PoolPatch): Promise<Written>;
+  /** Throws ModelError('conflict') while an L7 policy redirects to it. */
   deletePool(id: string): Promise<Written>;
   createMember(poolId: string, spec: MemberSpec): Promise<Written>;
   updateMember(poolId: string, id: string, patch: MemberPatch): Promise<Written>;

@@ -2,12 +2,24 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import {
+  DEFAULT_REDIRECT_HTTP_CODE,
   HEALTH_MONITOR_DEFAULTS,
+  L7_POLICY_DEFAULTS,
+  L7_RULE_DEFAULTS,
   LISTENER_DEFAULTS,
   LOAD_BALANCER_DEFAULTS,
   MEMBER_DEFAULTS,
   POOL_DEFAULTS,
 } from '../../src/model/defaults.ts';
+import {
+  L7_ACTIONS,
+  L7_COMPARE_TYPES,
+  L7_RULE_TYPES,
+  type L7Action,
+  type L7Policy,
+  type L7Rule,
+} from '../../src/model/l7.ts';
+import { regexProblem } from '../../src/model/regex.ts';
 import {
   ALGORITHMS,
   type HealthMonitor,
@@ -75,8 +87,30 @@ export function listener(id: string, defaultPool: Pool | undefined, given: Parti
   return { ...BORN, ...LISTENER_DEFAULTS, id, key: 30, protocol: 'TCP', protocolPort: 80, defaultPool, ...given };
 }
 
+/** With a rule of its own that matches every path, unless others are given. */
+export function policy(id: string, action: L7Action, given: Partial<L7Policy> = {}): L7Policy {
+  const isRedirect = action === 'REDIRECT_TO_URL' || action === 'REDIRECT_PREFIX';
+  return {
+    ...BORN,
+    ...L7_POLICY_DEFAULTS,
+    ...{ id, key: keyOf(id), action, redirectPool: undefined, redirectUrl: undefined, redirectPrefix: undefined },
+    redirectHttpCode: isRedirect ? DEFAULT_REDIRECT_HTTP_CODE : undefined,
+    rules: [rule(`${id}-any`)],
+    ...given,
+  };
+}
+
+export function rule(id: string, given: Partial<L7Rule> = {}): L7Rule {
+  const any = { type: 'PATH', compareType: 'STARTS_WITH', value: '/' } as const;
+  return { ...BORN, ...L7_RULE_DEFAULTS, ...any, id, key: keyOf(id), ...given };
+}
+
 export function loadBalancer(listeners: readonly Listener[], given: Partial<LoadBalancer> = {}): LoadBalancer {
-  const pools = listeners.flatMap(({ defaultPool }) => defaultPool ?? []);
+  const referred = listeners.flatMap(({ defaultPool, l7Policies }) => [
+    defaultPool,
+    ...l7Policies.map(({ redirectPool }) => redirectPool),
+  ]);
+  const pools = [...new Set(referred)].filter((one) => one !== undefined);
   return {
     ...BORN,
     ...LOAD_BALANCER_DEFAULTS,
@@ -173,6 +207,35 @@ const timeouts = fc.constantFrom<Timeouts>(
   { clientDataMs: 0, memberConnectMs: 1, memberDataMs: 2_073_600_000, tcpInspectMs: 2_073_600_000 },
 );
 
+const TOKEN = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,12}$/;
+const rules = fc
+  .record({
+    type: fc.constantFrom(...L7_RULE_TYPES),
+    compareType: fc.constantFrom(...L7_COMPARE_TYPES),
+    field: fc.stringMatching(TOKEN),
+    value: fc.oneof(fc.stringMatching(/^[ -~]{1,20}$/), fc.constantFrom('-f', '--', '-i', '"a b"', '$HOME', '%[path]')),
+    invert: fc.boolean(),
+    adminStateUp: fc.boolean(),
+  })
+  .map(({ value, ...given }) => ({ ...given, value: regexProblem(value) === undefined ? value : '^/[a-z]+$' }));
+
+const policies = (id: string, both: readonly Pool[]): fc.Arbitrary<L7Policy> =>
+  fc
+    .record({
+      action: fc.constantFrom(...L7_ACTIONS),
+      redirectPool: fc.constantFrom(...both),
+      url: fc.stringMatching(/^http:\/\/[A-Za-z0-9._~:/?#[\]@!$&'()*+,;=%-]{1,20}$/),
+      redirectHttpCode: fc.constantFrom(301, 308),
+      rules: fc.array(rules, { maxLength: 3 }),
+      adminStateUp: fc.boolean(),
+    })
+    .map(({ action, url, ...given }) =>
+      policy(id, action, {
+        ...{ ...given, redirectUrl: url, redirectPrefix: url },
+        rules: given.rules.map((one, i) => rule(`${id}-${i}`, one)),
+      }),
+    );
+
 /** Load balancers of two pools and four listeners with whatever the model allows. */
 export const balancedPools: fc.Arbitrary<LoadBalancer> = fc
   .tuple(pools('pool-a'), pools('pool-b'))
@@ -186,13 +249,15 @@ export const balancedPools: fc.Arbitrary<LoadBalancer> = fc
             insertHeaders: fc.subarray([...INSERT_HEADERS]),
             timeouts,
             allowedCidrs: cidrs,
-            defaultPool: fc.constantFrom(...both),
+            defaultPool: fc.constantFrom(...both, undefined),
+            l7Policies: fc.tuple(...['a', 'b', 'c'].map((name) => policies(`${number}${name}`, both))),
           })
-          .map(({ insertHeaders, ...given }) =>
+          .map(({ insertHeaders, l7Policies, ...given }) =>
             listener(`listener-${number}`, given.defaultPool, {
               ...given,
               protocolPort: number,
               insertHeaders: given.protocol === 'HTTP' ? insertHeaders : [],
+              l7Policies: given.protocol === 'HTTP' ? l7Policies : [],
             }),
           ),
       ),

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import type { LoadBalancer } from '../../src/model/types.ts';
+import type { Listener, LoadBalancer, Pool } from '../../src/model/types.ts';
 import type { BalancerView } from '../../src/pipeline/view.ts';
-import { answersLookups, type LiveListener, type Way, wayOf } from '../../src/pipeline/ways.ts';
+import { answersLookups, type Way, wayOf } from '../../src/pipeline/ways.ts';
 import { listener, loadBalancer, pool } from '../model/fixtures.ts';
 import { balancerView } from '../support/model.ts';
 
-const TCP = { ...listener(80, pool('tcp')) } as LiveListener;
+const TCP = { ...listener(80, pool('tcp')) } as Listener & { readonly defaultPool: Pool };
 
 function view(attributes: Partial<LoadBalancer>, parts: Partial<BalancerView>): BalancerView {
   return balancerView(loadBalancer('lb', { placement: 'namespace', listeners: [TCP], ...attributes }), parts);
@@ -53,7 +53,7 @@ describe('the way of connections', () => {
     expect(wayOf(view({ placement: 'switch' }, {}), https)).to.equal('switch');
   });
 
-  const others: readonly (readonly [what: string, listener: LiveListener])[] = [
+  const others: readonly (readonly [what: string, listener: Listener])[] = [
     ['HTTP', { ...TCP, protocol: 'HTTP' }],
     ['a pool that speaks PROXY', { ...TCP, defaultPool: { ...TCP.defaultPool, protocol: 'PROXY' } }],
     ['a limit of connections', { ...TCP, connectionLimit: 100 }],

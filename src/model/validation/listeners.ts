@@ -6,22 +6,22 @@ import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import type { ListenerPatch, ListenerSpec, PoolSpec } from '../specs.ts';
 import { transportOf } from '../transport.ts';
-import type { Listener, ListenerProtocol, LoadBalancer, Model, Pool, PoolProtocol, Timeouts } from '../types.ts';
+import type { Listener, LoadBalancer, Model, Timeouts } from '../types.ts';
 import { INSERT_HEADERS, LISTENER_PROTOCOLS } from '../types.ts';
 import { bounded, flag, given, integer, invalidField, oneOf, tags, text, transportPort } from './fields.ts';
+import { boundL7, draftL7Policies } from './l7-policies.ts';
+import {
+  type ChoosePool,
+  draftPoolOf,
+  poolsById,
+  requireMatch,
+  requirePoolOf,
+  requireRoomForPool,
+} from './pool-references.ts';
 import { draftPool } from './pools.ts';
 import { label, type PoolContext, poolContext } from './site.ts';
 
 type Endpoint = Pick<Listener, 'protocol' | 'protocolPort'>;
-
-/** Which pools a listener can use, as in Octavia. */
-const POOL_PROTOCOLS_OF: Readonly<Record<ListenerProtocol, readonly PoolProtocol[]>> = {
-  TCP: ['TCP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2'],
-  UDP: ['UDP'],
-  SCTP: ['SCTP'],
-  HTTP: ['HTTP', 'PROXY', 'PROXYV2'],
-  HTTPS: ['HTTPS', 'TCP', 'PROXY', 'PROXYV2'],
-};
 
 const TIMEOUT_FIELDS = {
   clientDataMs: 'timeout_client_data',
@@ -30,45 +30,34 @@ const TIMEOUT_FIELDS = {
   tcpInspectMs: 'timeout_tcp_inspect',
 } as const satisfies Record<keyof Timeouts, string>;
 
-/** Checks a new listener of a load balancer, with its new default pool. Throws ModelError. */
+/** Checks a new listener of a load balancer, with the new pools and the L7 policies that it brings. Throws ModelError. */
 export function draftListener(model: Model, loadBalancer: LoadBalancer, spec: ListenerSpec): ListenerDraft {
-  const { listeners, pools } = loadBalancer;
+  const { listeners } = loadBalancer;
   bounded(listeners.length + 1, LIMITS.listenersPerLoadBalancer, `listeners of load balancer ${label(loadBalancer)}`);
   const context = poolContext(model, loadBalancer);
   const head = draftListenerHead(context, spec);
   requireFreePort(head, listeners);
-  if (spec.defaultPool === undefined) return { ...head, defaultPool: undefined };
-  if (typeof spec.defaultPool === 'string') {
-    const pool = requirePoolOf(loadBalancer, spec.defaultPool);
-    requireMatch(head, pool);
-    return { ...head, defaultPool: { kind: 'existing', pool } };
-  }
-  requireRoomForPool(loadBalancer, pools.length + 1);
-  return { ...head, defaultPool: { kind: 'new', pool: draftPoolOf(context, head, spec.defaultPool) } };
+  const listener = draftListenerBody(context, head, { spec, choosePool: poolsById(loadBalancer, context, head) });
+  boundL7([...listeners, listener]);
+  return listener;
 }
 
-/** The attributes of a new listener apart from its pool. Throws ModelError('invalid' | 'unsupported'). */
+/** The listener with what it refers to. Throws ModelError. */
+export function draftListenerBody(
+  context: PoolContext,
+  head: ListenerAttributes,
+  { spec, choosePool }: { readonly spec: ListenerSpec; readonly choosePool: ChoosePool },
+): ListenerDraft {
+  const defaultPool = given(spec.defaultPool, undefined, choosePool);
+  return { ...head, defaultPool, l7Policies: draftL7Policies(context, head, { specs: spec.l7Policies, choosePool }) };
+}
+
+/** The attributes of a new listener apart from its pool and policies. Throws ModelError('invalid' | 'unsupported'). */
 export function draftListenerHead(context: PoolContext, spec: ListenerSpec): ListenerAttributes {
   const protocol = oneOf('protocol', spec.protocol, LISTENER_PROTOCOLS);
   requireOption({ placement: context.placement, protocol }, 'protocol', protocol);
   const protocolPort = transportPort('protocol_port', spec.protocolPort);
   return merged(context, { ...LISTENER_DEFAULTS, protocol, protocolPort }, spec);
-}
-
-/** A new pool for a listener, of the listener's protocol if the spec names none. Throws ModelError. */
-export function draftPoolOf(context: PoolContext, listener: Pick<Listener, 'protocol'>, spec: PoolSpec): PoolDraft {
-  const pool = draftPool(context, { ...spec, protocol: spec.protocol ?? listener.protocol });
-  requireMatch(listener, pool);
-  return pool;
-}
-
-/** Throws ModelError('invalid') when the listener cannot use a pool of that protocol. */
-export function requireMatch(listener: Pick<Listener, 'protocol'>, pool: Pick<Pool, 'protocol'>): void {
-  if (POOL_PROTOCOLS_OF[listener.protocol].includes(pool.protocol)) return;
-  throw new ModelError(
-    'invalid',
-    `Validation failure: The pool protocol '${pool.protocol}' is invalid while the listener protocol is '${listener.protocol}'.`,
-  );
 }
 
 /** Throws ModelError('conflict') when one of `others` has the same port of the same transport. */
@@ -199,14 +188,4 @@ function allowedCidrs(vips: readonly string[], wanted: readonly string[]): reado
     );
   }
   return [...new Set(cidrs.map((cidr) => cidr.text))];
-}
-
-function requirePoolOf(loadBalancer: LoadBalancer, id: string): Pool {
-  const pool = loadBalancer.pools.find((candidate) => candidate.id === id);
-  if (pool === undefined) throw new ModelError('not-found', `Pool ${id} not found.`);
-  return pool;
-}
-
-function requireRoomForPool(loadBalancer: LoadBalancer, count: number): void {
-  bounded(count, LIMITS.poolsPerLoadBalancer, `pools of load balancer ${label(loadBalancer)}`);
 }

@@ -11,7 +11,9 @@ import { LOOKUP_MODES, PLACEMENTS, RETURN_PATHS, UNTIL_READY } from '../types.ts
 import { address, bounded, flag, given, oneOf, tags, text } from './fields.ts';
 import { chooseFlavor } from './flavors.ts';
 import { highestFree, takenAddresses } from './free-address.ts';
-import { draftListenerHead, draftPoolOf, requireFreePort, requireMatch } from './listeners.ts';
+import { boundL7 } from './l7-policies.ts';
+import { draftListenerBody, draftListenerHead, requireFreePort } from './listeners.ts';
+import { poolsByName } from './pool-references.ts';
 import { draftPool } from './pools.ts';
 import {
   addressesOf,
@@ -51,7 +53,7 @@ export function draftLoadBalancerHead(
 }
 
 /**
- * Checks the listeners and pools that make up a whole load balancer. A listener names one of `pools` by its name.
+ * Checks the listeners and pools that make up a whole load balancer. A listener or policy names one of `pools` by its name.
  * Throws ModelError.
  */
 export function draftChildren(
@@ -60,27 +62,16 @@ export function draftChildren(
   poolSpecs: readonly PoolSpec[],
 ): Pick<LoadBalancerDraft, 'listeners' | 'pools'> {
   bounded(listenerSpecs.length, LIMITS.listenersPerLoadBalancer, 'listeners of a load balancer');
-  const inline = listenerSpecs.filter(({ defaultPool }) => typeof defaultPool === 'object').length;
-  bounded(poolSpecs.length + inline, LIMITS.poolsPerLoadBalancer, 'pools of a load balancer');
+  bounded(poolSpecs.length, LIMITS.poolsPerLoadBalancer, 'pools of a load balancer');
   const pools: PoolDraft[] = poolSpecs.map((spec) => draftPool(context, spec));
-  const named = new Map(pools.filter((pool) => pool.name !== '').map((pool) => [pool.name, pool]));
+  const choosePoolFor = poolsByName(pools, context);
   const listeners: ListenerDraft[] = [];
   for (const spec of listenerSpecs) {
     const head = draftListenerHead(context, spec);
     requireFreePort(head, listeners);
-    if (spec.defaultPool === undefined) {
-      listeners.push({ ...head, defaultPool: undefined });
-      continue;
-    }
-    const isName = typeof spec.defaultPool === 'string';
-    const pool = isName
-      ? named.get(spec.defaultPool as string)
-      : draftPoolOf(context, head, spec.defaultPool as PoolSpec);
-    if (pool === undefined) throw new ModelError('not-found', `Pool ${spec.defaultPool} not found.`);
-    requireMatch(head, pool);
-    if (!isName) pools.push(pool);
-    listeners.push({ ...head, defaultPool: { kind: 'new', pool } });
+    listeners.push(draftListenerBody(context, head, { spec, choosePool: choosePoolFor(head) }));
   }
+  boundL7(listeners);
   return { listeners, pools };
 }
 

@@ -34,6 +34,9 @@ export function usedBy({ loadBalancers, virtualMachines }: Model, owner: string)
     used.load_balancer++;
     used.listener += listeners.length;
     used.pool += pools.length;
+    const policies = listeners.flatMap(({ l7Policies }) => l7Policies);
+    used.l7policy += policies.length;
+    for (const { rules } of policies) used.l7rule += rules.length;
     for (const { members, healthMonitor } of pools) {
       used.member += members.length;
       if (healthMonitor !== undefined) used.health_monitor++;

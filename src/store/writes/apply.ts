@@ -18,7 +18,16 @@ import { byUuid, mutate, type Operation, update } from '../../ovsdb/index.ts';
 import type { ChangeSet } from '../change-set.ts';
 import { LoadBalancerTable, PoolTable } from '../rows.ts';
 import type { Write } from '../writer.ts';
-import { insertHealthMonitor, insertListener, insertLoadBalancer, insertMember, insertPool } from './inserts.ts';
+import { applyL7Policies, uncountL7Policies } from './apply-l7.ts';
+import {
+  insertHealthMonitor,
+  insertListener,
+  insertLoadBalancer,
+  insertMember,
+  insertPool,
+  type PoolIds,
+  poolIdOf,
+} from './inserts.ts';
 import { patchHealthMonitor, patchListener, patchLoadBalancer, patchMember, patchPool } from './patches.ts';
 
 type Head = ReturnType<typeof draftLoadBalancerHead>;
@@ -102,17 +111,18 @@ function applyChildren(changes: ChangeSet, existing: LoadBalancer, wanted: Child
   }
   const newListeners: string[] = [];
   for (const draft of wanted.listeners) {
-    const poolId = draft.defaultPool?.kind === 'new' ? poolIds.get(draft.defaultPool.pool) : undefined;
     const listener = existing.listeners.find((one) => sameEndpoint(one, draft));
-    if (listener === undefined) newListeners.push(insertListener(changes, draft, { id: randomUUID(), poolId }));
-    else operations.push(...applyListener(listener, draft, { poolId, now: changes.now }));
+    if (listener === undefined) newListeners.push(insertListener(changes, draft, { id: randomUUID(), poolIds }));
+    else operations.push(...applyListener(changes, listener, { draft, poolIds }));
   }
   const kept = new Set([...matched.values()].map((pool) => pool.id));
   const oldPools = existing.pools.filter((pool) => !kept.has(pool.id));
-  const oldListeners = existing.listeners
-    .filter((listener) => !wanted.listeners.some((draft) => sameEndpoint(draft, listener)))
-    .map((listener) => listener.id);
+  const goneListeners = existing.listeners.filter(
+    (listener) => !wanted.listeners.some((draft) => sameEndpoint(draft, listener)),
+  );
+  const oldListeners = goneListeners.map((listener) => listener.id);
   changes.count('listener', -oldListeners.length);
+  for (const { l7Policies } of goneListeners) uncountL7Policies(changes, l7Policies);
   changes.count('pool', -oldPools.length);
   for (const { members, healthMonitor } of oldPools) {
     changes.count('member', -members.length);
@@ -131,7 +141,7 @@ function applyChildren(changes: ChangeSet, existing: LoadBalancer, wanted: Child
   return operations;
 }
 
-/** Which existing pool each wanted pool is: the one of that name, else the one that its listener has now. */
+/** Which existing pool each wanted pool is: the one of that name, else the one that its listener or L7 policy has now. */
 function matchPools(existing: LoadBalancer, wanted: Children): ReadonlyMap<PoolDraft, Pool> {
   const matched = new Map<PoolDraft, Pool>();
   const claim = (draft: PoolDraft, pool: Pool | undefined) => {
@@ -146,11 +156,21 @@ function matchPools(existing: LoadBalancer, wanted: Children): ReadonlyMap<PoolD
     );
   }
   for (const listener of wanted.listeners) {
-    if (listener.defaultPool?.kind !== 'new') continue;
-    const current = existing.listeners.find((one) => sameEndpoint(one, listener))?.defaultPool;
-    claim(listener.defaultPool.pool, current);
+    const current = existing.listeners.find((one) => sameEndpoint(one, listener));
+    if (listener.defaultPool?.kind === 'new') claim(listener.defaultPool.pool, current?.defaultPool);
+    for (const { name, redirectPool } of listener.l7Policies) {
+      if (redirectPool?.kind !== 'new') continue;
+      for (const policy of current?.l7Policies ?? []) {
+        if (policy.name === name) claim(redirectPool.pool, policy.redirectPool);
+      }
+    }
   }
-  const inUse = new Set(existing.listeners.map((listener) => listener.defaultPool));
+  const inUse = new Set(
+    existing.listeners.flatMap(({ defaultPool, l7Policies }) => [
+      defaultPool,
+      ...l7Policies.map(({ redirectPool }) => redirectPool),
+    ]),
+  );
   for (const draft of wanted.pools.filter(({ name }) => name === '')) {
     for (const pool of existing.pools) if (pool.name === '' && !inUse.has(pool)) claim(draft, pool);
   }
@@ -158,11 +178,15 @@ function matchPools(existing: LoadBalancer, wanted: Children): ReadonlyMap<PoolD
 }
 
 function applyListener(
+  changes: ChangeSet,
   listener: Listener,
-  draft: ListenerDraft,
-  to: { readonly poolId: string | undefined; readonly now: string },
+  { draft, poolIds }: { readonly draft: ListenerDraft; readonly poolIds: PoolIds },
 ): readonly Operation[] {
-  return patchListener(listener, { attributes: draft, poolId: to.poolId }, to.now);
+  const poolId = poolIdOf(draft.defaultPool, poolIds);
+  return [
+    ...patchListener(listener, { attributes: draft, poolId }, changes.now),
+    ...applyL7Policies(changes, listener, { wanted: draft.l7Policies, poolIds }),
+  ];
 }
 
 function applyPool(changes: ChangeSet, pool: Pool, draft: PoolDraft): readonly Operation[] {

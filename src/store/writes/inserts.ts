@@ -2,16 +2,30 @@
 import { randomUUID } from 'node:crypto';
 import type {
   HealthMonitorDraft,
+  L7PolicyDraft,
+  L7RuleDraft,
   ListenerDraft,
   LoadBalancerDraft,
   MemberDraft,
   PoolDraft,
+  PoolReference,
 } from '../../model/drafts.ts';
 import { insert } from '../../ovsdb/index.ts';
 import type { ChangeSet } from '../change-set.ts';
-import { healthMonitorColumns, listenerColumns, loadBalancerColumns, memberColumns, poolColumns } from '../columns.ts';
+import {
+  healthMonitorColumns,
+  l7PolicyColumns,
+  l7RuleColumns,
+  listenerColumns,
+  loadBalancerColumns,
+  memberColumns,
+  poolColumns,
+  positions,
+} from '../columns.ts';
 import {
   HealthMonitorTable,
+  L7PolicyTable,
+  L7RuleTable,
   ListenerTable,
   LoadBalancerTable,
   MemberTable,
@@ -26,11 +40,8 @@ export function insertLoadBalancer(changes: ChangeSet, draft: LoadBalancerDraft,
   changes.ownedBy(draft.owner);
   changes.count('load_balancer');
   const key = changes.takeKey();
-  const poolIds = new Map(draft.pools.map((pool) => [pool, insertPool(changes, pool, randomUUID())]));
-  const listeners = draft.listeners.map((listener) => {
-    const poolId = listener.defaultPool?.kind === 'new' ? poolIds.get(listener.defaultPool.pool) : undefined;
-    return insertListener(changes, listener, { id: randomUUID(), poolId });
-  });
+  const poolIds = insertPools(changes, draft.pools);
+  const listeners = draft.listeners.map((listener) => insertListener(changes, listener, { id: randomUUID(), poolIds }));
   const vips = draft.vips.map((address) => {
     const vipId = randomUUID();
     changes.add(insert(VipTable, { network: draft.network.id, address }, { uuid: vipId }));
@@ -53,21 +64,72 @@ export function insertLoadBalancer(changes: ChangeSet, draft: LoadBalancerDraft,
   changes.add(insert(LoadBalancerTable, row, { uuid: id }));
 }
 
-/** Inserts a listener whose default pool has the given id. Answers the listener's id. */
+/** Ids of the new pools that a draft refers to. */
+export type PoolIds = ReadonlyMap<PoolDraft, string>;
+
+/** The id of the pool that is meant. */
+export function poolIdOf(reference: PoolReference | undefined, ids: PoolIds): string | undefined {
+  return reference?.kind === 'new' ? ids.get(reference.pool) : reference?.pool.id;
+}
+
+/** The new pools among what something refers to, each once. */
+export function newPoolsIn(references: readonly (PoolReference | undefined)[]): readonly PoolDraft[] {
+  return [...new Set(references.flatMap((reference) => (reference?.kind === 'new' ? [reference.pool] : [])))];
+}
+
+/** All pools that a listener and its L7 policies refer to. */
+export function poolReferencesOf({ defaultPool, l7Policies }: ListenerDraft): readonly (PoolReference | undefined)[] {
+  return [defaultPool, ...l7Policies.map(({ redirectPool }) => redirectPool)];
+}
+
+/** Inserts a listener with its L7 policies. Answers the listener's id. */
 export function insertListener(
   changes: ChangeSet,
   draft: ListenerDraft,
-  ids: { readonly id: string; readonly poolId: string | undefined },
+  { id, poolIds }: { readonly id: string; readonly poolIds: PoolIds },
 ): string {
+  const policies = draft.l7Policies.map((policy) => insertL7Policy(changes, policy, { id: randomUUID(), poolIds }));
   const row = {
     ...listenerColumns(draft),
     key: changes.takeKey(),
-    default_pool: ids.poolId,
+    default_pool: poolIdOf(draft.defaultPool, poolIds),
+    l7_policies: positions(policies),
     created_at: changes.now,
   };
   changes.count('listener');
-  changes.add(insert(ListenerTable, row, { uuid: ids.id }));
-  return ids.id;
+  changes.add(insert(ListenerTable, row, { uuid: id }));
+  return id;
+}
+
+/** Inserts an L7 policy with its rules. Answers the policy's id. */
+export function insertL7Policy(
+  changes: ChangeSet,
+  draft: L7PolicyDraft,
+  { id, poolIds }: { readonly id: string; readonly poolIds: PoolIds },
+): string {
+  const row = {
+    ...l7PolicyColumns(draft),
+    key: changes.takeKey(),
+    redirect_pool: poolIdOf(draft.redirectPool, poolIds),
+    rules: draft.rules.map((rule) => insertL7Rule(changes, rule, randomUUID())),
+    created_at: changes.now,
+  };
+  changes.count('l7policy');
+  changes.add(insert(L7PolicyTable, row, { uuid: id }));
+  return id;
+}
+
+/** Inserts an L7 rule. Answers its id. */
+export function insertL7Rule(changes: ChangeSet, draft: L7RuleDraft, id: string): string {
+  const row = { ...l7RuleColumns(draft), key: changes.takeKey(), created_at: changes.now };
+  changes.count('l7rule');
+  changes.add(insert(L7RuleTable, row, { uuid: id }));
+  return id;
+}
+
+/** Inserts new pools. Answers their ids. */
+export function insertPools(changes: ChangeSet, pools: readonly PoolDraft[]): PoolIds {
+  return new Map(pools.map((pool) => [pool, insertPool(changes, pool, randomUUID())]));
 }
 
 /** Inserts a pool with its members and health monitor. Answers the pool's id. */

@@ -37,12 +37,22 @@ import {
   poolContext,
   requireNoChildren,
   requireNoHealthMonitor,
+  requireUnusedPool,
 } from '../../model/validate.ts';
-import { byUuid, mutate, type Operation, remove, update } from '../../ovsdb/index.ts';
-import type { ChangeSet } from '../change-set.ts';
+import { byUuid, mutate, remove, update } from '../../ovsdb/index.ts';
 import { LoadBalancerTable, PoolTable } from '../rows.ts';
 import type { Write } from '../writer.ts';
-import { insertHealthMonitor, insertListener, insertLoadBalancer, insertMember, insertPool } from './inserts.ts';
+import { change } from './change.ts';
+import {
+  insertHealthMonitor,
+  insertListener,
+  insertLoadBalancer,
+  insertMember,
+  insertPool,
+  insertPools,
+  newPoolsIn,
+  poolReferencesOf,
+} from './inserts.ts';
 import { patchHealthMonitor, patchListener, patchLoadBalancer, patchMember, patchPool } from './patches.ts';
 
 export function createLoadBalancer(spec: LoadBalancerSpec): Write {
@@ -101,14 +111,12 @@ export function createListener(loadBalancerId: string, spec: ListenerSpec): Writ
     plan: (changes) => {
       const loadBalancer = requireLoadBalancer(changes.model, loadBalancerId);
       const draft = draftListener(changes.model, loadBalancer, spec);
-      const { defaultPool } = draft;
-      const newPool = defaultPool?.kind === 'new' ? insertPool(changes, defaultPool.pool, randomUUID()) : undefined;
-      const poolId = defaultPool?.kind === 'existing' ? defaultPool.pool.id : newPool;
-      insertListener(changes, draft, { id, poolId });
+      const poolIds = insertPools(changes, newPoolsIn(poolReferencesOf(draft)));
+      insertListener(changes, draft, { id, poolIds });
       return change(changes, { loadBalancerId, id }, [
         mutate(LoadBalancerTable, byUuid(loadBalancerId), [
           ['listeners', 'insert', [id]],
-          ['pools', 'insert', newPool === undefined ? [] : [newPool]],
+          ['pools', 'insert', [...poolIds.values()]],
         ]),
       ]);
     },
@@ -166,11 +174,12 @@ export function updatePool(id: string, patch: PoolPatch): Write {
   };
 }
 
-/** Listeners lose it as their default pool: that reference is weak in the schema. */
+/** Listeners lose it as their default pool: that reference is weak in the schema. L7 policies do not let it go. */
 export function deletePool(id: string): Write {
   return {
     plan: (changes) => {
-      const { loadBalancer } = requirePool(changes.model, id);
+      const { loadBalancer, pool } = requirePool(changes.model, id);
+      requireUnusedPool(loadBalancer, pool);
       return change(changes, { loadBalancerId: loadBalancer.id, id }, [
         mutate(LoadBalancerTable, byUuid(loadBalancer.id), [['pools', 'delete', [id]]]),
       ]);
@@ -255,19 +264,6 @@ export function deleteHealthMonitor(id: string): Write {
     },
     landed: (model) => findHealthMonitor(model, id) === undefined,
   };
-}
-
-/** Adds the operations, if any, and notes that the load balancer changes with them. Answers the object's id. */
-function change(
-  changes: ChangeSet,
-  ids: { readonly loadBalancerId: string; readonly id: string },
-  operations: readonly Operation[],
-): string {
-  if (operations.length > 0) {
-    changes.add(...operations);
-    changes.touch(ids.loadBalancerId);
-  }
-  return ids.id;
 }
 
 function hasMember(model: Model, poolId: string, id: string): boolean {
