@@ -5,15 +5,19 @@
 import { z } from 'zod';
 import {
   HEALTH_MONITOR_DEFAULTS,
+  L7_RULE_DEFAULTS,
   LISTENER_DEFAULTS,
   LOAD_BALANCER_DEFAULTS,
   MEMBER_DEFAULTS,
   POOL_DEFAULTS,
   TIMEOUT_DEFAULTS,
 } from '../model/defaults.ts';
+import { L7_COMPARE_TYPES, REDIRECT_HTTP_CODES } from '../model/l7.ts';
 import { LIMITS } from '../model/limits.ts';
 import type {
   HealthMonitorSpec,
+  L7PolicySpec,
+  L7RuleSpec,
   ListenerSpec,
   LoadBalancerSpec,
   MemberSpec,
@@ -28,6 +32,7 @@ import {
   flag,
   integer,
   listOf,
+  numberChoice,
   object,
   optionalText,
   port,
@@ -81,6 +86,41 @@ export function listenerAttributes(given: Given<typeof listenerShape>) {
     allowedCidrs: given.allowed_cidrs,
     tags: given.tags,
   } satisfies Partial<ListenerSpec>;
+}
+
+/** What an L7 policy says apart from its action, and of pools and rules. */
+export const l7PolicyShape = {
+  position: integer(1, LIMITS.maxL7Position).optional(),
+  redirect_url: text.nullish(),
+  redirect_prefix: text.nullish(),
+  redirect_http_code: numberChoice(REDIRECT_HTTP_CODES).nullish(),
+  tags,
+};
+
+export function l7PolicyAttributes(given: Given<typeof l7PolicyShape>) {
+  const { position, redirect_url: redirectUrl, redirect_prefix: redirectPrefix, tags } = given;
+  return {
+    ...{ position, redirectUrl, redirectPrefix, tags },
+    redirectHttpCode: given.redirect_http_code,
+  } satisfies Partial<L7PolicySpec>;
+}
+
+const compareType = choice(L7_COMPARE_TYPES);
+
+/** What an L7 rule says apart from its type. */
+export const l7RuleChangeShape = {
+  compare_type: compareType.optional(),
+  key: text.nullish(),
+  value: text.optional(),
+  invert: unsettable(flag, L7_RULE_DEFAULTS.invert),
+  admin_state_up: adminStateUp,
+  tags,
+};
+export const l7RuleShape = { ...l7RuleChangeShape, compare_type: compareType, value: text };
+
+export function l7RuleAttributes(given: Given<typeof l7RuleChangeShape>) {
+  const { key: field, invert, admin_state_up: adminStateUp, tags } = given;
+  return { field, invert, adminStateUp, tags } satisfies Partial<L7RuleSpec>;
 }
 
 const persistenceShape = {

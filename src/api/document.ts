@@ -1,6 +1,7 @@
 /** The declarative document of `hostlb apply` and `PUT /v1/apply`: what must exist, by name. */
 import { z } from 'zod';
-import type { HealthMonitorSpec, ListenerSpec, LoadBalancerSpec, PoolSpec } from '../model/specs.ts';
+import { L7_ACTIONS, L7_RULE_TYPES } from '../model/l7.ts';
+import type { HealthMonitorSpec, L7PolicySpec, ListenerSpec, LoadBalancerSpec, PoolSpec } from '../model/specs.ts';
 import { ALGORITHMS, LISTENER_PROTOCOLS, MONITOR_TYPES, PLACEMENTS, POOL_PROTOCOLS } from '../model/types.ts';
 import * as attributes from './attributes.ts';
 import { address, choice, flag, listOf, object, port, text } from './fields.ts';
@@ -32,6 +33,19 @@ const pool = object({
   members: listOf(member).optional(),
 });
 
+const l7Rule = object({ ...attributes.l7RuleShape, type: choice(L7_RULE_TYPES) });
+
+/** Their order in the document is that of their positions. */
+const { position: _, ...l7PolicyShape } = attributes.l7PolicyShape;
+const l7Policy = object({
+  ...described,
+  ...l7PolicyShape,
+  name: text.optional(),
+  action: choice(L7_ACTIONS).optional(),
+  redirect_pool: z.union([text, pool]).optional(),
+  rules: listOf(l7Rule).optional(),
+});
+
 const listener = object({
   ...described,
   ...attributes.listenerShape,
@@ -39,6 +53,7 @@ const listener = object({
   protocol: choice(LISTENER_PROTOCOLS),
   protocol_port: port,
   default_pool: z.union([text, pool]).optional(),
+  l7policies: listOf(l7Policy).optional(),
 });
 
 const loadBalancer = object({
@@ -57,11 +72,11 @@ const loadBalancer = object({
 const network = object({ name, ...networkShape });
 
 /** What a document is made of. */
-export const documentParts = { network, loadBalancer, listener, pool, member, monitor };
+export const documentParts = { network, loadBalancer, listener, l7Policy, l7Rule, pool, member, monitor };
 
 /**
- * Networks are made before load balancers; `default_pool` is a pool or the name of one of the load balancer's `pools`,
- * `flavor` the id or name of a flavor.
+ * Networks are made before load balancers; `default_pool` and `redirect_pool` are a pool or the name of one of the load
+ * balancer's `pools`, `flavor` the id or name of a flavor.
  */
 export const documentSchema = object({
   networks: listOf(network).optional(),
@@ -97,6 +112,21 @@ function listenerSpec(entry: z.output<typeof listener>): ListenerSpec {
     protocolPort: entry.protocol_port,
     adminStateUp: entry.admin_state_up,
     defaultPool: typeof defaultPool === 'object' ? poolSpec(defaultPool) : defaultPool,
+    l7Policies: (entry.l7policies ?? []).map(l7PolicySpec),
+  };
+}
+
+function l7PolicySpec(entry: z.output<typeof l7Policy>): L7PolicySpec {
+  const { name, description, action, redirect_pool: redirectPool, rules = [] } = entry;
+  return {
+    ...{ name, description, action },
+    ...attributes.l7PolicyAttributes(entry),
+    adminStateUp: entry.admin_state_up,
+    redirectPool: typeof redirectPool === 'object' ? poolSpec(redirectPool) : redirectPool,
+    rules: rules.map((item) => ({
+      ...attributes.l7RuleAttributes(item),
+      ...{ type: item.type, compareType: item.compare_type, value: item.value },
+    })),
   };
 }
 

@@ -36,12 +36,21 @@ export const adminStateUp = unsettable(flag, true);
 /** A whole number; also accepted as text, as the OpenStack CLI sends some. */
 export function integer(min: number, max: number) {
   return z.preprocess(
-    (value) => (typeof value === 'string' && /^-?\d{1,10}$/.test(value) ? Number(value) : value),
+    asNumber,
     z
       .int('Value should be an integer')
       .min(min, `Value should be greater or equal to ${min}`)
       .max(max, `Value should be lower or equal to ${max}`),
   );
+}
+
+function asNumber(value: unknown): unknown {
+  return typeof value === 'string' && /^-?\d{1,10}$/.test(value) ? Number(value) : value;
+}
+
+/** One of a closed list of numbers. */
+export function numberChoice<const T extends readonly number[]>(values: T) {
+  return z.preprocess(asNumber, z.literal(values, `Value should be one of: ${values.join(', ')}`));
 }
 
 export const port = integer(1, 65535);

@@ -4,6 +4,8 @@ import { neutronRoutes } from './neutron.ts';
 import { amphoraRoutes } from './octavia/amphorae.ts';
 import { flavorRoutes } from './octavia/flavors.ts';
 import { healthMonitorRoutes } from './octavia/health-monitors.ts';
+import { l7PolicyRoutes } from './octavia/l7-policies.ts';
+import { l7RuleRoutes } from './octavia/l7-rules.ts';
 import { listenerRoutes } from './octavia/listeners.ts';
 import { loadBalancerRoutes } from './octavia/load-balancers.ts';
 import { memberRoutes } from './octavia/members.ts';
@@ -30,6 +32,8 @@ const OCTAVIA_VERSIONS = ['/v2', '/v2.0'];
 const lbaas = [
   ...loadBalancerRoutes,
   ...listenerRoutes,
+  ...l7PolicyRoutes,
+  ...l7RuleRoutes,
   ...poolRoutes,
   ...memberRoutes,
   ...healthMonitorRoutes,

@@ -111,7 +111,7 @@ describe('listener and pool rules', () => {
   it('changes what a patch gives and nothing else', () => {
     const [first] = some.listeners;
     const of = { loadBalancer: some, listener: first! };
-    const { id: _id, key: _key, createdAt: _c, updatedAt: _u, defaultPool: _p, ...attributes } = first!;
+    const { id: _id, key: _key, createdAt: _c, updatedAt: _u, defaultPool: _p, l7Policies: _l, ...attributes } = first!;
     expect(patchedListener(model, of, {})).to.deep.equal({ attributes, poolId: 'pool-p' });
     expect(patchedListener(model, of, { name: 'n', defaultPoolId: null })).to.deep.equal({
       attributes: { ...attributes, name: 'n' },

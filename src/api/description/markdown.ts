@@ -108,7 +108,7 @@ function linked(name: string): string {
   const resource = SECTIONS.flatMap(({ resources }) => resources).find((one) => one.name === plain);
   return resource === undefined
     ? lowered(plain)
-    : `[${resource.title}](#${resource.title.replaceAll(' ', '-').replaceAll("'", '')})`;
+    : `[${resource.title}](#${resource.title.toLowerCase().replaceAll(' ', '-').replaceAll("'", '')})`;
 }
 
 const capital = (text: string): string => text[0]!.toUpperCase() + text.slice(1);

@@ -1,6 +1,8 @@
 /** Octavia's operations, and Neutron's that its clients need. */
 import { flavorCreate, flavorUpdate, profileCreate, profileUpdate } from '../octavia/flavors.ts';
 import { monitorCreate, monitorUpdate } from '../octavia/health-monitors.ts';
+import { l7PolicyCreate, l7PolicyUpdate } from '../octavia/l7-policies.ts';
+import { l7RuleCreate, l7RuleUpdate } from '../octavia/l7-rules.ts';
 import { listenerCreate, listenerUpdate } from '../octavia/listeners.ts';
 import { loadBalancerCreate, loadBalancerUpdate } from '../octavia/load-balancers.ts';
 import { memberBatch, memberCreate, memberUpdate } from '../octavia/members.ts';
@@ -15,6 +17,7 @@ const LBAAS = '/v2.0/lbaas';
 
 const loadBalancers = `${LBAAS}/loadbalancers`;
 const pools = `${LBAAS}/pools`;
+const l7Policies = `${LBAAS}/l7policies`;
 const quotas = `${LBAAS}/quotas`;
 const defaults = {
   summary: 'Show what projects may have unless it is said',
@@ -47,9 +50,21 @@ export const octaviaOperations: Operations = {
   }),
   [`GET ${LBAAS}/listeners/:id/stats`]: { summary: 'Counters of a listener', answers: stats },
   ...collection({
+    ...{ path: l7Policies, one: 'l7policy', many: 'l7policies', title: 'an L7 policy' },
+    ...{ resource: octavia.l7Policy, create: l7PolicyCreate, update: l7PolicyUpdate },
+    references: { loadbalancer_id: 'Those of this load balancer' },
+  }),
+  ...collection({
+    ...{ path: `${l7Policies}/:policy/rules`, one: 'rule', many: 'rules', title: 'an L7 rule' },
+    ...{ resource: octavia.l7Rule, create: l7RuleCreate, update: l7RuleUpdate },
+  }),
+  ...collection({
     ...{ path: pools, one: 'pool', many: 'pools', title: 'a pool' },
     ...{ resource: octavia.pool, create: poolCreate, update: poolUpdate },
-    references: { loadbalancer_id: 'Those of this load balancer', listener_id: 'The default pool of this listener' },
+    references: {
+      loadbalancer_id: 'Those of this load balancer',
+      listener_id: 'Those of this listener and its L7 policies',
+    },
   }),
   ...collection({
     ...{ path: `${pools}/:pool/members`, one: 'member', many: 'members', title: 'a member' },

@@ -88,10 +88,14 @@ export function collection(of: Collection): Operations {
   const { path, one, many, title, resource, created = resource, create, update, references } = of;
   const one200 = { 200: rooted(one, resource) };
   return {
-    [`GET ${path}`]: listing(many, resource, { title: `${title.replace(/^an? /, '')}s`, references }),
+    [`GET ${path}`]: listing(many, resource, { title: plural(title.replace(/^an? /, '')), references }),
     [`POST ${path}`]: { summary: `Create ${title}`, body: rooted(one, create), answers: { 201: rooted(one, created) } },
     [`GET ${path}/:id`]: { summary: `Show ${title}`, query: FIELDS, answers: one200 },
     [`PUT ${path}/:id`]: { summary: `Change ${title}`, body: rooted(one, update), answers: one200 },
     [`DELETE ${path}/:id`]: { summary: `Delete ${title}`, answers: { 204: undefined } },
   };
+}
+
+function plural(noun: string): string {
+  return noun.endsWith('y') ? `${noun.slice(0, -1)}ies` : `${noun}s`;
 }

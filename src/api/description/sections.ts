@@ -4,6 +4,8 @@ import { userPut } from '../auth/users.ts';
 import { documentParts, documentSchema } from '../document.ts';
 import { flavorCreate, flavorUpdate, profileCreate, profileUpdate } from '../octavia/flavors.ts';
 import { monitorCreate, monitorUpdate, nestedMonitor } from '../octavia/health-monitors.ts';
+import { l7PolicyCreate, l7PolicyUpdate, nestedL7Policy } from '../octavia/l7-policies.ts';
+import { l7RuleCreate, l7RuleUpdate } from '../octavia/l7-rules.ts';
 import { listenerCreate, listenerUpdate, nestedListener } from '../octavia/listeners.ts';
 import { loadBalancerCreate, loadBalancerUpdate } from '../octavia/load-balancers.ts';
 import { memberCreate, memberUpdate } from '../octavia/members.ts';
@@ -49,6 +51,11 @@ const balancing: readonly Resource[] = [
     ...{ name: 'Listener', title: 'listener', answer: octavia.listener },
     ...{ create: listenerCreate, update: listenerUpdate, inTree: nestedListener },
   },
+  {
+    ...{ name: 'L7Policy', title: 'L7 policy', answer: octavia.l7Policy },
+    ...{ create: l7PolicyCreate, update: l7PolicyUpdate, inTree: nestedL7Policy },
+  },
+  { name: 'L7Rule', title: 'L7 rule', answer: octavia.l7Rule, create: l7RuleCreate, update: l7RuleUpdate },
   {
     ...{ name: 'Pool', title: 'pool', answer: octavia.pool },
     ...{ create: poolCreate, update: poolUpdate, inTree: nestedPool },
@@ -124,6 +131,7 @@ export const SECTIONS: readonly Section[] = [
 export const OTHER_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   LoadBalancerTree: octavia.loadBalancerTree,
   ListenerTree: octavia.listenerTree,
+  L7PolicyTree: octavia.l7PolicyTree,
   PoolTree: octavia.poolTree,
   StatusTree: octavia.statusTree,
   Reference: octavia.reference,

@@ -29,22 +29,28 @@ export function ownerOf(
   return owner;
 }
 
-/** What all serialisers begin with. */
+interface Serialised {
+  readonly id: string;
+  readonly adminStateUp: boolean;
+  readonly createdAt: string;
+  readonly updatedAt: string | undefined;
+  readonly tags: readonly string[];
+}
+
+/** What the serialisers of all that has a name begin with. */
 export function commonJson(
-  object: {
-    readonly id: string;
-    readonly name: string;
-    readonly adminStateUp: boolean;
-    readonly createdAt: string;
-    readonly updatedAt: string | undefined;
-    readonly tags: readonly string[];
-  },
+  object: Serialised & { readonly name: string },
   owner: string,
   provisioning: ProvisioningStatus,
 ) {
+  const { id, ...others } = unnamedJson(object, owner, provisioning);
+  return { id, name: object.name, ...others };
+}
+
+/** What all serialisers begin with. */
+export function unnamedJson(object: Serialised, owner: string, provisioning: ProvisioningStatus) {
   return {
     id: object.id,
-    name: object.name,
     admin_state_up: object.adminStateUp,
     provisioning_status: provisioning,
     project_id: owner,

@@ -7,7 +7,6 @@ export type Fixed = Readonly<Record<string, unknown>>;
 export const FIXED_OF_LOAD_BALANCERS = { vip_qos_policy_id: null, availability_zone: null };
 
 export const FIXED_OF_LISTENERS = {
-  l7policies: [],
   default_tls_container_ref: null,
   sni_container_refs: [],
   client_ca_tls_container_ref: null,

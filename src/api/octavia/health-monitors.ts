@@ -11,7 +11,7 @@ import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
 import { commonJson, owned } from './common.ts';
 import { monitorType, servedMonitorType } from './protocols.ts';
-import { type Health, healthIn, monitorOperating, partProvisioning } from './status.ts';
+import { type Health, healthIn, partProvisioning, switchedOperating } from './status.ts';
 
 const NAME = { root: 'healthmonitor', argument: 'health_monitor_' };
 
@@ -34,7 +34,7 @@ export function monitorJson(
   const asks = type === 'HTTP' || type === 'HTTPS';
   return {
     ...commonJson(monitor, loadBalancer.owner, partProvisioning(health)),
-    operating_status: monitorOperating(monitor),
+    operating_status: switchedOperating(monitor),
     type,
     delay: monitor.delaySeconds,
     timeout: monitor.timeoutSeconds,

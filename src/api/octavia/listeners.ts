@@ -4,7 +4,7 @@ import type { ListenerSpec } from '../../model/specs.ts';
 import type { Listener, LoadBalancer } from '../../model/types.ts';
 import * as attributes from '../attributes.ts';
 import { invalidRequest } from '../errors.ts';
-import { object, port, text, uuid } from '../fields.ts';
+import { listOf, object, port, text, uuid } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
 import { listener } from '../resources/octavia.ts';
 import type { ListenerJson, OperatingStatus, ProvisioningStatus } from '../resources.ts';
@@ -12,6 +12,7 @@ import { type Answer, type Call, param, type Route } from '../route.ts';
 import { parseBody } from '../validate.ts';
 import { commonJson, described, owned } from './common.ts';
 import { FIXED_OF_LISTENERS, fixedShape, refuseFixed } from './fixed.ts';
+import { l7PolicyTree, nestedL7Policy, nestedL7PolicySpec } from './l7-policies.ts';
 import { nestedPool, poolSpec, poolTree } from './pools.ts';
 import { listenerProtocol, servedListenerProtocol } from './protocols.ts';
 import { remembering } from './remembered.ts';
@@ -26,6 +27,7 @@ const listenerShape = {
   protocol: listenerProtocol,
   protocol_port: port,
   default_pool_id: uuid.nullish(),
+  l7policies: listOf(nestedL7Policy).nullish(),
 };
 
 /** Inside a load balancer, a default pool may also be `{"name": …}` alone: one of the load balancer's `pools`. */
@@ -45,7 +47,7 @@ export const listenerUpdate = object({
   default_pool_id: uuid.nullish(),
 });
 
-/** What the store needs to make the listener with its pool. Throws ApiError for what the placement does not serve. */
+/** What the store needs to make the listener with its pools and policies. Throws ApiError for what the placement does not serve. */
 export function listenerSpec(body: z.output<typeof nestedListener>, placement: string): ListenerSpec {
   refuseFixed(placement, body, FIXED_OF_LISTENERS);
   const { default_pool: pool, default_pool_id: poolId } = body;
@@ -58,6 +60,7 @@ export function listenerSpec(body: z.output<typeof nestedListener>, placement: s
     adminStateUp: body.admin_state_up,
     ...attributes.listenerAttributes(body),
     defaultPool: pool ? ('protocol' in pool ? poolSpec(pool, placement) : pool.name) : (poolId ?? undefined),
+    l7Policies: body.l7policies?.map((policy) => nestedL7PolicySpec(policy, placement)),
   };
 }
 
@@ -89,6 +92,7 @@ function makeJson(
     timeout_member_data: timeouts.memberDataMs,
     timeout_tcp_inspect: timeouts.tcpInspectMs,
     allowed_cidrs: allowedCidrs.length === 0 ? null : allowedCidrs,
+    l7policies: listener.l7Policies.map(({ id }) => ({ id })),
     loadbalancers: [{ id: loadBalancer.id }],
   };
 }
@@ -98,11 +102,12 @@ function insertHeaders({ insertHeaders, omittedHeaders }: Listener): Readonly<Re
   return Object.fromEntries([...say(insertHeaders, 'true'), ...say(omittedHeaders, 'false')]);
 }
 
-/** With its default pool in full, as the answer to a create with children has it. */
+/** With its default pool and its policies in full, as the answer to a create with children has it. */
 export function listenerTree(loadBalancer: LoadBalancer, listener: Listener, health: Health): object {
   const { defaultPool } = listener;
   return {
     ...listenerJson(loadBalancer, listener, health),
+    l7policies: listener.l7Policies.map((policy) => l7PolicyTree(loadBalancer, { listener, policy }, health)),
     default_pool: defaultPool === undefined ? null : poolTree(loadBalancer, defaultPool, health),
   };
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { poolsOf } from '../../model/l7.ts';
 import { requireListener, requireLoadBalancer, requirePool } from '../../model/lookup.ts';
 import type { PoolSpec, SessionPersistenceSpec } from '../../model/specs.ts';
 import type { Listener, LoadBalancer, Pool, SessionPersistence } from '../../model/types.ts';
@@ -69,7 +70,7 @@ function makeJson(
   loadBalancer: LoadBalancer,
   ...[provisioning, operating]: readonly [ProvisioningStatus, OperatingStatus]
 ): PoolJson {
-  const listeners = loadBalancer.listeners.filter((listener) => listener.defaultPool?.id === pool.id);
+  const listeners = loadBalancer.listeners.filter((listener) => poolsOf(listener).some(({ id }) => id === pool.id));
   return {
     ...commonJson(pool, loadBalancer.owner, provisioning),
     ...FIXED_OF_POOLS,

@@ -1,3 +1,4 @@
+import { L7_RULE_TYPES, type L7RuleType } from '../../model/l7.ts';
 import {
   ALGORITHMS,
   type Algorithm,
@@ -16,6 +17,13 @@ export const listenerProtocol = choice(['TCP', 'UDP', 'SCTP', 'HTTP', 'HTTPS', '
 export const poolProtocol = choice(['TCP', 'UDP', 'SCTP', 'HTTP', 'HTTPS', 'PROXY', 'PROXYV2']);
 export const algorithm = choice(['ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP', 'SOURCE_IP_PORT']);
 export const monitorType = choice(['TCP', 'HTTP', 'HTTPS', 'TLS-HELLO', 'PING', 'UDP-CONNECT', 'SCTP']);
+const SSL_RULE_TYPES = ['SSL_CONN_HAS_CERT', 'SSL_VERIFY_RESULT', 'SSL_DN_FIELD'] as const;
+export const l7RuleType = choice([...L7_RULE_TYPES, ...SSL_RULE_TYPES]);
+
+/** Throws ApiError 501. */
+export function servedL7RuleType(placement: string, name: string): L7RuleType {
+  return served(L7_RULE_TYPES, name, placement, `l7rule ${name}`);
+}
 
 /** Throws ApiError 501. */
 export function servedListenerProtocol(placement: string, name: string): ListenerProtocol {

@@ -1,6 +1,7 @@
 /** Octavia's two statuses, computed from what hosts and balancers reported; nothing of it is stored. */
 import type { ControllerView } from '../../controller/view.ts';
 import { healthSeenBy } from '../../model/health.ts';
+import { isEffective, poolsOf } from '../../model/l7.ts';
 import type {
   Balancer,
   HealthMonitor,
@@ -85,9 +86,11 @@ export function loadBalancerOperating(loadBalancer: LoadBalancer, health: Health
   return online(loadBalancer.pools.some((pool) => pool.members.length > 0));
 }
 
-/** Whether it takes connections; what becomes of them is its pool's business. */
+/** Whether it takes connections; what becomes of them is its pools' business. */
 export function listenerOperating(listener: Listener, health: Health): OperatingStatus {
-  return online(health.served && listener.adminStateUp && (listener.defaultPool?.members.length ?? 0) > 0);
+  const answersItself = listener.l7Policies.some((one) => isEffective(one) && one.action !== 'REDIRECT_TO_POOL');
+  const isServed = answersItself || poolsOf(listener).some(({ members }) => members.length > 0);
+  return online(health.served && listener.adminStateUp && isServed);
 }
 
 /** Drained and switched-off members say nothing about the pool. */
@@ -113,8 +116,9 @@ export function memberOperating(member: Member, pool: Pool, health: Health): Ope
   return online(up);
 }
 
-export function monitorOperating(monitor: HealthMonitor): OperatingStatus {
-  return online(monitor.adminStateUp);
+/** Of monitors, L7 policies and L7 rules. */
+export function switchedOperating({ adminStateUp }: Pick<HealthMonitor, 'adminStateUp'>): OperatingStatus {
+  return online(adminStateUp);
 }
 
 function online(yes: boolean): OperatingStatus {

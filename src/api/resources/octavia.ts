@@ -1,5 +1,6 @@
 /** Octavia's resources as the API answers them. */
 import { z } from 'zod';
+import { L7_ACTIONS, L7_COMPARE_TYPES, L7_RULE_TYPES } from '../../model/l7.ts';
 import {
   ALGORITHMS,
   LISTENER_PROTOCOLS,
@@ -69,6 +70,7 @@ export const listener = answer({
   protocol: choice(LISTENER_PROTOCOLS),
   protocol_port: count,
   default_pool_id: optionalId.describe('Where connections go'),
+  l7policies: references.describe('HTTP: what becomes of requests that match them, by position'),
   connection_limit: number.describe('-1: none'),
   insert_headers: record(text, text).describe('HTTP: headers that members get'),
   timeout_client_data: milliseconds,
@@ -77,6 +79,30 @@ export const listener = answer({
   timeout_tcp_inspect: milliseconds,
   allowed_cidrs: list(text).nullable().describe('Who may connect; null: everybody'),
   loadbalancers: references,
+});
+
+export const l7Policy = answer({
+  ...common,
+  description: text,
+  action: choice(L7_ACTIONS).describe('What becomes of requests that match all rules'),
+  listener_id: id,
+  position: count.describe('From 1: the first that matches counts, rejections before redirects and those before pools'),
+  redirect_pool_id: optionalId.describe('REDIRECT_TO_POOL: where requests go'),
+  redirect_url: text.nullable().describe('REDIRECT_TO_URL: where clients are sent'),
+  redirect_prefix: text.nullable().describe('REDIRECT_PREFIX: what path and query are put after'),
+  redirect_http_code: number.nullable().describe('With which status: 301, 302, 303, 307 or 308; 302 unless said'),
+  rules: references,
+});
+
+const { name: _, ...unnamed } = common;
+
+export const l7Rule = answer({
+  ...unnamed,
+  type: choice(L7_RULE_TYPES).describe('What of a request it looks at'),
+  compare_type: choice(L7_COMPARE_TYPES),
+  key: text.nullable().describe('HEADER, COOKIE: the name'),
+  value: text.describe('What it is compared with; in double quotes, with spaces'),
+  invert: flag.describe('It matches what the comparison does not'),
 });
 
 export const sessionPersistence = answer({
@@ -133,10 +159,14 @@ export const healthMonitor = answer({
 
 /** With all that is below it in full, as the answer to a create has it. */
 export const poolTree = pool.extend({ members: list(member), healthmonitor: healthMonitor.optional() });
-export const listenerTree = listener.extend({ default_pool: poolTree.nullable() });
+export const l7PolicyTree = l7Policy.extend({ rules: list(l7Rule) });
+export const listenerTree = listener.extend({ default_pool: poolTree.nullable(), l7policies: list(l7PolicyTree) });
 export const loadBalancerTree = loadBalancer.extend({ listeners: list(listenerTree), pools: list(poolTree) });
 
 const status = { id, name: text, provisioning_status: provisioningStatus, operating_status: operatingStatus };
+
+const { name: __, ...unnamedStatus } = status;
+const statusOfRule = answer({ ...unnamedStatus, type: choice(L7_RULE_TYPES) });
 
 export const statusTree = answer({
   loadbalancer: answer({
@@ -151,6 +181,9 @@ export const statusTree = answer({
             members: list(answer({ ...status, address: text, protocol_port: count })),
           }),
         ),
+        l7policies: list(answer({ ...status, action: choice(L7_ACTIONS), rules: list(statusOfRule) }))
+          .optional()
+          .describe('Absent where there are none'),
       }),
     ),
   }),
