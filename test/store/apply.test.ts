@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { LoadBalancerSpec } from '../../src/store/index.ts';
+import type { L7PolicySpec, LoadBalancerSpec } from '../../src/store/index.ts';
 import { expectModelRejection } from '../model/model-error.ts';
 import { expectSameAsScratch, type Fixture, named, startFixture } from './fixture.ts';
 
@@ -82,6 +82,45 @@ describe('applying a load balancer', () => {
       [82, before],
       [83, before],
     ]);
+  });
+
+  describe('with L7 policies', () => {
+    const pool = (name: string) => ({ name, protocol: 'HTTP', algorithm: 'SOURCE_IP' }) as const;
+    const path = (value: string) => ({ type: 'PATH', compareType: 'STARTS_WITH', value }) as const;
+    const api = { name: 'api', redirectPool: 'api', rules: [path('/api'), path('/v1')] };
+    const images = { redirectPool: { ...pool(''), members: [member(22)] }, rules: [path('/img')] };
+    const reject = { name: 'reject', action: 'REJECT', rules: [path('/private')] } as const;
+    const apply = async (l7Policies: readonly L7PolicySpec[]) => {
+      const http = { protocol: 'HTTP', protocolPort: 80, l7Policies } as const;
+      const outside = { vips: ['10.0.0.103'], placement: 'namespace', pools: [pool('api')] } as const;
+      await fixture.store.applyLoadBalancer({ ...spec({ ...outside, listeners: [http] }), name: 'outside' });
+      return named(fixture.store, 'outside');
+    };
+
+    it('keeps policies, rules and pools that are the same', async () => {
+      const before = await apply([api, images, reject]);
+      const policies = before.listeners[0]!.l7Policies;
+      expect(policies.map(({ name, rules }) => [name, rules.length])).to.deep.equal([
+        ...[['api', 2] as const, ['', 1] as const, ['reject', 1] as const],
+      ]);
+      expect(await apply([api, images, reject])).to.equal(before);
+      const moved = await apply([reject, { ...api, rules: [path('/v1'), path('/v2')] }, images]);
+      const [first, second, third] = moved.listeners[0]!.l7Policies;
+      expect([first, third]).to.deep.equal([policies[2], policies[1]]);
+      expect(second!.id).to.equal(policies[0]!.id);
+      expect(second!.rules.map(({ value }) => value)).to.deep.equal(['/v1', '/v2']);
+      expect(second!.rules[0]).to.equal(policies[0]!.rules[1]);
+      expect(moved.pools).to.deep.equal(before.pools);
+    });
+
+    it('lets go of what is no longer mentioned', async () => {
+      const { listeners, pools } = await apply([{ ...api, redirectPool: undefined, redirectUrl: 'http://x' }]);
+      const [only] = listeners[0]!.l7Policies;
+      expect(listeners[0]!.l7Policies).to.have.length(1);
+      expect(only).to.include({ action: 'REDIRECT_TO_URL', redirectUrl: 'http://x', redirectPool: undefined });
+      expect(pools.map(({ name }) => name)).to.deep.equal(['api']);
+      expect((await apply([])).listeners[0]!.l7Policies).to.deep.equal([]);
+    });
   });
 
   it('removes what is no longer mentioned', async () => {

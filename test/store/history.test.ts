@@ -12,6 +12,7 @@ const at = <T>(list: readonly T[], pick: number): T | undefined => list[pick % l
 const balancers = (store: Store): readonly LoadBalancer[] => [...store.model.loadBalancers.values()];
 const pools = (store: Store) => balancers(store).flatMap((one) => one.pools);
 const listeners = (store: Store) => balancers(store).flatMap((one) => one.listeners);
+const l7Policies = (store: Store) => listeners(store).flatMap((one) => one.l7Policies);
 const machines = (store: Store) => [...store.model.virtualMachines.values()];
 const flavors = (store: Store) => [...store.model.flavors.values()];
 const address = (value: number) => `10.0.1.${1 + (value % 20)}`;
@@ -54,6 +55,30 @@ const ACTIONS = {
         },
       ],
     }),
+  createL7Policy: (store: Store, pick: number, value: number) =>
+    store.createL7Policy(at(listeners(store), pick)?.id ?? '', {
+      name: `p${value % 3}`,
+      position: 1 + (value % 4),
+      ...(value % 2 === 0 ? { action: 'REJECT' } : { redirectPool: at(pools(store), pick)?.id }),
+      rules: [{ type: 'PATH', compareType: 'STARTS_WITH', value: `/${value % 3}` }],
+    }),
+  updateL7Policy: (store: Store, pick: number, value: number) =>
+    store.updateL7Policy(at(l7Policies(store), pick)?.id ?? '', {
+      ...(value % 2 === 0 ? { position: 1 + (value % 3) } : { redirectUrl: `http://x/${value % 3}` }),
+    }),
+  deleteL7Policy: (store: Store, pick: number) => store.deleteL7Policy(at(l7Policies(store), pick)?.id ?? ''),
+  createL7Rule: (store: Store, pick: number, value: number) =>
+    store.createL7Rule(at(l7Policies(store), pick)?.id ?? '', {
+      ...{ type: 'COOKIE', compareType: 'CONTAINS', field: 'c', value: `${value % 5}` },
+    }),
+  updateL7Rule: (store: Store, pick: number, value: number) => {
+    const policy = at(l7Policies(store), pick);
+    return store.updateL7Rule(policy?.id ?? '', at(policy?.rules ?? [], value)?.id ?? '', { value: `${value % 5}` });
+  },
+  deleteL7Rule: (store: Store, pick: number, value: number) => {
+    const policy = at(l7Policies(store), pick);
+    return store.deleteL7Rule(policy?.id ?? '', at(policy?.rules ?? [], value)?.id ?? '');
+  },
   updateListener: (store: Store, pick: number, value: number) =>
     store.updateListener(at(listeners(store), pick)?.id ?? '', {
       connectionLimit: value % 3,
@@ -154,6 +179,8 @@ function monitor(store: Store, pick: number): string {
 /** Every action once, in an order in which each succeeds: what is made is changed, then deleted from the inside out. */
 const EVERY_ACTION = (() => {
   const inside = [
+    'L7Rule',
+    'L7Policy',
     'Member',
     'HealthMonitor',
     'Pool',
@@ -170,8 +197,10 @@ const EVERY_ACTION = (() => {
   ];
   const rank = (action: string) => order.findIndex((kind) => kind.test(action));
   const actions = (Object.keys(ACTIONS) as Step[0][]).sort((a, b) => rank(a) - rank(b));
-  // The balancers of both load balancers; the listener of the one outside the switch.
-  const numbers: Partial<Record<Step[0], [number, number]>> = { setBalancers: [0, 3], updateListener: [2, 0] };
+  // The balancers of both load balancers; the listener of the one outside the switch, before and after another one came.
+  const numbers: Partial<Record<Step[0], [number, number]>> = {
+    ...{ setBalancers: [0, 3], createL7Policy: [1, 0], updateListener: [2, 0] },
+  };
   return actions.map((action): Step => [action, ...(numbers[action] ?? [0, 0])] as const);
 })();
 
