@@ -183,7 +183,7 @@ describe('API: discovery, lists and what is no request', () => {
     });
 
     it('gets a fault: a path or method that is not there', async () => {
-      expectFault(await api.send('GET', '/v2.0/lbaas/quotas'), 404, 'There is nothing at /v2.0/lbaas/quotas');
+      expectFault(await api.send('GET', '/v2.0/lbaas/bogus'), 404, 'There is nothing at /v2.0/lbaas/bogus');
       expectFault(await api.send('POST', '/'), 405, 'POST is not possible at /');
       const answer = await api.send('PATCH', LBS, { loadbalancer: {} });
       expectFault(answer, 405, `PATCH is not possible at ${LBS}`);
