@@ -8,6 +8,7 @@ const NETWORK: Network = {
   subnets: ['10.0.0.0/8'],
   balancerRanges: [],
   antiSpoofing: true,
+  subnetNames: {},
 };
 const BORN = { createdAt: '2020-01-01T00:00:00', updatedAt: undefined };
 const ALWAYS = { description: '', adminStateUp: true, ...BORN };

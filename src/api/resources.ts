@@ -4,6 +4,7 @@
  */
 import type { Answered } from './resources/kinds.ts';
 import type * as octavia from './resources/octavia.ts';
+import type * as openstack from './resources/openstack.ts';
 import type * as own from './resources/own.ts';
 
 export type ProvisioningStatus = Answered<typeof octavia.provisioningStatus>;
@@ -23,6 +24,8 @@ export type AmphoraJson = Answered<typeof octavia.amphora>;
 export type QuotaJson = Answered<typeof octavia.quota>;
 export type ProjectQuotaJson = Answered<typeof octavia.quotaOfProject>;
 export type CountersJson = Answered<typeof octavia.counters>;
+
+export type PortJson = Answered<typeof openstack.port>;
 
 export type FiguresJson = Answered<typeof own.figures>;
 export type NetworkJson = Answered<typeof own.network>;

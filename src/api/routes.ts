@@ -1,6 +1,7 @@
 import { openApi } from './description/openapi.ts';
 import { discoveryRoutes } from './discovery.ts';
-import { neutronRoutes } from './neutron.ts';
+import { networkRoutes as neutronNetworkRoutes } from './neutron/networks.ts';
+import { portRoutes } from './neutron/ports.ts';
 import { amphoraRoutes } from './octavia/amphorae.ts';
 import { flavorRoutes } from './octavia/flavors.ts';
 import { healthMonitorRoutes } from './octavia/health-monitors.ts';
@@ -28,6 +29,8 @@ import type { Route } from './route.ts';
 /** Octavia's clients ask below these; discovery sends some of them to `/v2`, others always use `/v2.0`. */
 const OCTAVIA_ROOTS = ['', '/load-balancer'];
 const OCTAVIA_VERSIONS = ['/v2', '/v2.0'];
+
+const neutronRoutes = [...neutronNetworkRoutes, ...portRoutes];
 
 const lbaas = [
   ...loadBalancerRoutes,

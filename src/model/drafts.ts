@@ -15,6 +15,7 @@ export interface NetworkDraft {
   readonly name: string;
   readonly vlan: number;
   readonly subnets: readonly string[];
+  readonly subnetNames: Readonly<Record<string, string>>;
   readonly balancerRanges: readonly string[];
   readonly antiSpoofing: boolean;
 }

@@ -23,6 +23,8 @@ export interface NetworkSpec {
   readonly name: string;
   readonly vlan?: number | undefined;
   readonly subnets: readonly string[];
+  /** By CIDR; a subnet that is not named keeps its name. */
+  readonly subnetNames?: Readonly<Record<string, string>> | undefined;
   readonly balancerRanges?: readonly string[] | undefined;
   readonly antiSpoofing?: boolean | undefined;
 }

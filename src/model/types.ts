@@ -71,6 +71,8 @@ export interface Network {
   readonly vlan: number;
   /** CIDRs, IPv4 and IPv6, canonical text. None: not known, so that every address fits. */
   readonly subnets: readonly string[];
+  /** What OpenStack's clients call subnets, by CIDR; those without an entry are NETWORK-CIDR. */
+  readonly subnetNames: Readonly<Record<string, string>>;
   /** Address ranges `FIRST-LAST` (or a single address) for balancers' own addresses toward members. */
   readonly balancerRanges: readonly string[];
   /** Whether frames that claim a VIP's or a balancer's own address are dropped. Those with a VIP MAC always are. */

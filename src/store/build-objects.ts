@@ -28,6 +28,7 @@ export function buildNetwork(rows: Rows, id: string, previous: Network | undefin
     name: row.name,
     vlan: row.vlan,
     subnets: ipv4First(row.subnets),
+    subnetNames: share(previous?.subnetNames, row.subnet_names),
     balancerRanges: ipv4First(row.balancer_ranges),
     antiSpoofing: row.anti_spoofing ?? NETWORK_DEFAULTS.antiSpoofing,
   });

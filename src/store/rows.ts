@@ -14,6 +14,7 @@ export const NetworkTable = table('Network', {
   name: string,
   vlan: integer,
   subnets: setOf(string),
+  subnet_names: mapOf(string, string),
   balancer_ranges: setOf(string),
   anti_spoofing: optional(boolean),
   neighbours: mapOf(string, string),

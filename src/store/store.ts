@@ -63,6 +63,20 @@ class OvsdbStore implements types.Store {
     return this.#database.stop();
   }
 
+  createNetwork(spec: types.NetworkSpec): Promise<types.Written> {
+    return this.#writer.write(networks.createNetwork(spec, this.#database.addresses));
+  }
+
+  addSubnet(networkId: string, cidr: string, name = ''): Promise<types.Written> {
+    const change = (subnets: readonly string[]) => ({ subnets: [...subnets, cidr], subnetNames: { [cidr]: name } });
+    return this.#writer.write(networks.changeSubnets(networkId, change, this.#database.addresses));
+  }
+
+  removeSubnet(networkId: string, cidr: string): Promise<types.Written> {
+    const change = (subnets: readonly string[]) => ({ subnets: subnets.filter((one) => one !== cidr) });
+    return this.#writer.write(networks.changeSubnets(networkId, change, this.#database.addresses));
+  }
+
   putNetwork(spec: types.NetworkSpec): Promise<types.Written> {
     return this.#writer.write(networks.putNetwork(spec, this.#database.addresses));
   }

@@ -97,6 +97,12 @@ export interface Store {
 
   /** Creates or changes the network of that name. */
   putNetwork(spec: NetworkSpec): Promise<Written>;
+  /** As putNetwork for a name that is not there yet; without a VLAN it gets one that no other network has. */
+  createNetwork(spec: NetworkSpec): Promise<Written>;
+  /** `cidr` in canonical text. Throws ModelError('invalid') when it overlaps with another one. */
+  addSubnet(networkId: string, cidr: string, name?: string): Promise<Written>;
+  /** Throws ModelError('conflict') while an address of it is in use. */
+  removeSubnet(networkId: string, cidr: string): Promise<Written>;
   /** Has a network without VLAN and subnets under an id that another system gave it; that there is one is no error. */
   adoptNetwork(id: string): Promise<Written>;
   deleteNetwork(idOrName: string): Promise<Written>;

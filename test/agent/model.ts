@@ -49,6 +49,7 @@ export const blue: Network = {
   subnets: ['10.0.0.0/24', 'fd00::/64'],
   balancerRanges: [],
   antiSpoofing: true,
+  subnetNames: {},
 };
 
 export const h1: Host = {

@@ -29,6 +29,7 @@ export const blue: Network = {
   subnets: ['10.0.0.0/24', 'fd00::/64'],
   balancerRanges: ['10.0.0.240-10.0.0.250'],
   antiSpoofing: true,
+  subnetNames: {},
 };
 export const red: Network = {
   ...head('network', 'red'),
@@ -36,6 +37,7 @@ export const red: Network = {
   subnets: ['10.0.0.0/24'],
   balancerRanges: [],
   antiSpoofing: true,
+  subnetNames: {},
 };
 
 export function member(address: string, protocolPort = 80): Member {

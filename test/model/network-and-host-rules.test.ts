@@ -25,6 +25,7 @@ describe('network rules', () => {
       subnets: ['10.1.0.0/24', 'fd01::/64'],
       balancerRanges: ['10.1.0.9'],
       antiSpoofing: true,
+      subnetNames: {},
     });
     expect(draftNetwork(inUse, { ...spec, antiSpoofing: false }).antiSpoofing).to.equal(false);
   });
@@ -34,7 +35,6 @@ describe('network rules', () => {
     ['VLAN 4095', 'invalid', "vlan. Value: '4095'", { vlan: 4095 }],
     ['VLAN -1', 'invalid', "vlan. Value: '-1'", { vlan: -1 }],
     ["another's VLAN", 'conflict', 'VLAN 7 of network green is already used by network red', { vlan: 7 }],
-    ['no subnet', 'invalid', 'at least one subnet', { subnets: [] }],
     ['host bits', 'invalid', 'the subnet is 10.1.0.0/24', { subnets: ['10.1.0.1/24'] }],
     [
       'overlapping subnets',

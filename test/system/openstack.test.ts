@@ -21,6 +21,14 @@ for wrong, error in (("listener_id", openstack.exceptions.NotFoundException), ("
         assert refused.details, wrong
 print(shop.id, pool.id)
 `;
+/** Of an administrator. */
+const NETWORKS = [
+  'network create red',
+  'subnet create --network red --subnet-range 10.9.0.0/24 servers',
+  'port list --device-owner Octavia',
+  'subnet delete servers',
+  'network delete red',
+];
 const DELETE = `
 import openstack, sys
 balancing = openstack.connect(cloud="hostlb").load_balancer
@@ -67,7 +75,7 @@ describe("OpenStack's clients", function () {
     await serves('10.0.0.100');
     const [web] = await loadBalancers();
     expect(web).to.include({ name: 'web', provider: 'switch', description: 'shop', provisioning_status: 'ACTIVE' });
-    const shown = await clouds.openstack([...show, ...remove], 'hostlb');
+    const shown = await clouds.openstack([...show, ...NETWORKS, ...remove], 'hostlb');
     for (const seen of [
       web!.id,
       '10.0.0.22',
@@ -76,6 +84,8 @@ describe("OpenStack's clients", function () {
       'STANDALONE',
       'namespace',
       'vcpus',
+      '10.9.0.0/24',
+      `octavia-lb-${web!.id}`,
     ]) {
       expect(shown).to.include(seen);
     }

@@ -19,7 +19,8 @@ const OCTAVIA: readonly Rule[] = [
   ['GET', /^\/(providers|flavors|availabilityzones)(\/:\w+)?$/, 'read'],
   ['GET', /^\/quotas(\/|$)/, 'readQuota'],
   ['PUT DELETE', /^\/quotas\//, 'writeQuota'],
-  ['GET', /^\/(networks|subnets|ports|qos)(\/|$)/, 'known'],
+  ['GET', /^\/(networks|subnets|qos)(\/|$)/, 'known'],
+  ['GET', /^\/ports(\/|$)/, 'read'],
 ];
 
 const OWN: readonly Rule[] = [

@@ -1,4 +1,5 @@
 /** Octavia's operations, and Neutron's that its clients need. */
+import { networkCreate, subnetCreate } from '../neutron/networks.ts';
 import { flavorCreate, flavorUpdate, profileCreate, profileUpdate } from '../octavia/flavors.ts';
 import { monitorCreate, monitorUpdate } from '../octavia/health-monitors.ts';
 import { l7PolicyCreate, l7PolicyUpdate } from '../octavia/l7-policies.ts';
@@ -133,12 +134,32 @@ export const amphoraOperations: Operations = {
 
 export const neutronOperations: Operations = {
   'GET /v2.0/networks': listing('networks', openstack.network),
+  'POST /v2.0/networks': {
+    summary: 'Create a network, with a free VLAN unless it says which',
+    body: rooted('network', networkCreate),
+    answers: { 201: rooted('network', openstack.network) },
+  },
+  'DELETE /v2.0/networks/:id': { summary: 'Delete a network', answers: { 204: undefined } },
   'GET /v2.0/networks/:id': {
     summary: 'Show a network',
     query: FIELDS,
     answers: { 200: rooted('network', openstack.network) },
   },
   'GET /v2.0/subnets': listing('subnets', openstack.subnet),
+  'POST /v2.0/subnets': {
+    summary: 'Give a network a subnet',
+    body: rooted('subnet', subnetCreate),
+    answers: { 201: rooted('subnet', openstack.subnet) },
+  },
+  'DELETE /v2.0/subnets/:id': { summary: 'Delete a subnet', answers: { 204: undefined } },
+  'GET /v2.0/ports': listing('ports', openstack.port, {
+    references: { fixed_ips: '`ip_address=ADDRESS` or `subnet_id=ID`' },
+  }),
+  'GET /v2.0/ports/:id': {
+    summary: 'Show a port',
+    query: FIELDS,
+    answers: { 200: rooted('port', openstack.port) },
+  },
   'GET /v2.0/subnets/:id': {
     summary: 'Show a subnet',
     query: FIELDS,

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { userPut } from '../auth/users.ts';
 import { documentParts, documentSchema } from '../document.ts';
+import { networkCreate, subnetCreate } from '../neutron/networks.ts';
 import { flavorCreate, flavorUpdate, profileCreate, profileUpdate } from '../octavia/flavors.ts';
 import { monitorCreate, monitorUpdate, nestedMonitor } from '../octavia/health-monitors.ts';
 import { l7PolicyCreate, l7PolicyUpdate, nestedL7Policy } from '../octavia/l7-policies.ts';
@@ -102,8 +103,9 @@ export const SECTIONS: readonly Section[] = [
       'A likeness of Neutron, where OpenStack clients look up what they then name as `vip_network_id` or `vip_subnet_id`. The same paths are below `/v2`, and with both below `/network` and `/load-balancer`.',
     operations: neutronOperations,
     resources: [
-      { name: 'NeutronNetwork', title: 'network', answer: openstack.network },
-      { name: 'NeutronSubnet', title: 'subnet', answer: openstack.subnet },
+      { name: 'NeutronNetwork', title: 'network', answer: openstack.network, create: networkCreate },
+      { name: 'NeutronSubnet', title: 'subnet', answer: openstack.subnet, create: subnetCreate },
+      { name: 'NeutronPort', title: 'port', answer: openstack.port },
     ],
   },
   {

@@ -7,7 +7,7 @@ import type { LoadBalancer, Member, Pool } from '../../model/types.ts';
 import { memberAttributes, memberShape } from '../attributes.ts';
 import { ApiError, invalidField } from '../errors.ts';
 import { addressAsWritten, listOf, object, port, uuid } from '../fields.ts';
-import { subnetId } from '../neutron.ts';
+import { subnetId } from '../neutron/subnets.ts';
 import { listAnswer, showAnswer } from '../query.ts';
 import { member } from '../resources/octavia.ts';
 import type { MemberJson } from '../resources.ts';

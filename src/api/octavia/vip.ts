@@ -4,8 +4,8 @@ import { findNetwork } from '../../model/lookup.ts';
 import type { LoadBalancer, Model, Network } from '../../model/types.ts';
 import { ApiError, invalidRequest, shorten, unsupported } from '../errors.ts';
 import { address, listOf, object, text } from '../fields.ts';
-import { findSubnet, subnetId } from '../neutron.ts';
-import { derivedId } from './common.ts';
+import { vipPortId } from '../neutron/ports.ts';
+import { findSubnet, subnetId } from '../neutron/subnets.ts';
 import { foreignNetworkOf } from './foreign-networks.ts';
 
 /** The attributes of a load balancer that say where its VIPs are. Networks and subnets go by id, networks also by name. */
@@ -52,6 +52,7 @@ function vipsInKnown(model: Model, body: VipBody, placement: string): Vips {
     throw invalidRequest(`Subnet ${shorten(subnetRef ?? '')} does not belong to network ${named.name}`);
   }
   const { network, cidr } = place;
+  if (network.subnets.length === 0) throw invalidRequest('Supplied network does not contain a subnet.');
   if (first) requireInside(first, cidr);
   else if (cidr !== undefined && !isPicked(network, cidr)) {
     throw unsupported(placement, `vip_subnet_id ${cidr} without vip_address`);
@@ -75,7 +76,7 @@ export function vipJson(loadBalancer: LoadBalancer) {
     return {
       subnet_id: cidr === undefined && named !== undefined ? named : subnetId(network.id, cidr ?? ''),
       ip_address: vip,
-      port_id: derivedId(`port:${loadBalancer.id}:${vip}`),
+      port_id: vipPortId(loadBalancer.id, vip),
     };
   });
   return {

@@ -30,7 +30,7 @@ const ranges = z
 /** A network as requests and the declarative file write it. */
 export const networkShape = {
   vlan: integer(0, 4094).optional(),
-  subnets: listOf(text),
+  subnets: listOf(text).min(1, 'Value should have at least one element'),
   balancer_range: ranges,
   anti_spoofing: flag.optional(),
 };

@@ -20,7 +20,7 @@ export const network = answer({
 
 export const subnet = answer({
   id,
-  name: text.describe('NETWORK-CIDR'),
+  name: text.describe('NETWORK-CIDR, unless it was given another'),
   network_id: id,
   cidr: text,
   ip_version: count,
@@ -31,6 +31,23 @@ export const subnet = answer({
   host_routes: list(record(text, text)),
   project_id: ofNobody,
   tenant_id: ofNobody,
+});
+
+export const port = answer({
+  id,
+  name: text,
+  network_id: id,
+  status: text,
+  admin_state_up: flag,
+  device_id: text.describe('Of a VM: its id; of a VIP: lb-ID'),
+  device_owner: text.describe('compute:hostlb, or Octavia: a VIP'),
+  mac_address: text.describe('Of a VIP: the VIP MAC'),
+  fixed_ips: list(answer({ subnet_id: id, ip_address: text })).describe("Empty for VMs that are not hostlb's own"),
+  'binding:host_id': text.describe('The host; empty for a VIP, which is on all'),
+  security_groups: list(text),
+  description: text,
+  project_id: text,
+  tenant_id: text,
 });
 
 const links = list(answer({ rel: text, href: text }));

@@ -7,7 +7,7 @@ import { isUnbound } from '../foreign-networks.ts';
 import { LIMITS } from '../limits.ts';
 import type { NetworkSpec } from '../specs.ts';
 import type { Model, Network } from '../types.ts';
-import { bounded, flag, integer, invalidField, requiredText } from './fields.ts';
+import { bounded, flag, integer, requiredText, text } from './fields.ts';
 import { addressesOf, blocksOf, label, loadBalancersOf, requirePlace, virtualMachinesOf } from './site.ts';
 
 /**
@@ -19,10 +19,12 @@ export function draftNetwork(model: Model, spec: NetworkSpec): NetworkDraft {
   const vlan = integer('vlan', spec.vlan ?? 0, { min: 0, max: LIMITS.maxVlan });
   const subnets = draftSubnets(name, spec.subnets);
   const ranges = draftRanges(name, subnets, spec.balancerRanges ?? []);
+  const existing = [...model.networks.values()].find((network) => network.name === name);
   const draft: NetworkDraft = {
     name,
     vlan,
     subnets: subnets.map((subnet) => subnet.text),
+    subnetNames: draftSubnetNames(subnets, { ...existing?.subnetNames, ...spec.subnetNames }),
     balancerRanges: ranges.map((range) => range.text),
     antiSpoofing: flag('anti_spoofing', spec.antiSpoofing, NETWORK_DEFAULTS.antiSpoofing),
   };
@@ -31,33 +33,49 @@ export function draftNetwork(model: Model, spec: NetworkSpec): NetworkDraft {
       throw new ModelError('conflict', `VLAN ${vlan} of network ${name} is already used by network ${other.name}`);
     }
   }
-  const existing = [...model.networks.values()].find((network) => network.name === name);
   if (existing !== undefined) requireNoOrphans(model, existing, draft);
   return draft;
 }
 
 /** Throws ModelError('conflict') while a load balancer or virtual machine uses the network. */
 export function requireDeletableNetwork(model: Model, network: Network): void {
-  for (const loadBalancer of loadBalancersOf(model, network.id)) {
-    throw new ModelError(
-      'conflict',
-      `Network ${network.name} cannot be deleted: load balancer ${label(loadBalancer)} uses it`,
-    );
+  requireUnused(model, network, 'be deleted');
+}
+
+function requireUnused(model: Model, { id, name }: Network, what: string): void {
+  for (const loadBalancer of loadBalancersOf(model, id)) {
+    throw new ModelError('conflict', `Network ${name} cannot ${what}: load balancer ${label(loadBalancer)} uses it`);
   }
-  for (const machine of virtualMachinesOf(model, network.id)) {
-    throw new ModelError(
-      'conflict',
-      `Network ${network.name} cannot be deleted: virtual machine ${machine.name} is in it`,
-    );
+  for (const machine of virtualMachinesOf(model, id)) {
+    throw new ModelError('conflict', `Network ${name} cannot ${what}: virtual machine ${machine.name} is in it`);
   }
 }
 
 function draftSubnets(network: string, texts: readonly string[]): readonly Cidr[] {
-  if (texts.length === 0) throw invalidField('subnets', '', `Network ${network} needs at least one subnet`);
   bounded(texts.length, LIMITS.subnetsPerNetwork, `subnets of network ${network}`);
   const subnets = texts.map(parseCidr).sort(ascending);
   requireDisjoint(subnets, `subnets of network ${network}`);
   return subnets;
+}
+
+function draftSubnetNames(subnets: readonly Cidr[], names: Readonly<Record<string, string>>): Network['subnetNames'] {
+  const kept = subnets.flatMap(({ text: cidr }) => {
+    const name = text('name', names[cidr]);
+    return name === '' ? [] : [[cidr, name]];
+  });
+  return Object.fromEntries(kept);
+}
+
+/** The lowest VLAN that no network has. Throws ModelError('conflict'). */
+export function freeVlan({ networks }: Model): number {
+  const taken = new Set([...networks.values()].map(({ vlan }) => vlan));
+  for (let vlan = 1; vlan <= LIMITS.maxVlan; vlan++) if (!taken.has(vlan)) return vlan;
+  throw new ModelError('conflict', `all ${LIMITS.maxVlan} VLANs have a network`);
+}
+
+/** A network as it would be asked for. */
+export function networkSpec({ name, vlan, subnets, balancerRanges, antiSpoofing }: Network): NetworkSpec {
+  return { name, vlan, subnets, balancerRanges, antiSpoofing };
 }
 
 function draftRanges(network: string, subnets: readonly Cidr[], texts: readonly string[]): readonly AddressRange[] {
@@ -89,6 +107,7 @@ function ascending(a: Cidr | AddressRange, b: Cidr | AddressRange): number {
 
 /** What is in use must stay where it is: VIPs and members in the subnets, hosts' addresses in the ranges. */
 function requireNoOrphans(model: Model, existing: Network, draft: NetworkDraft): void {
+  if (draft.subnets.length === 0 && existing.subnets.length > 0) requireUnused(model, existing, 'be without subnets');
   const blocks = blocksOf(draft);
   const requireSameVlan = (user: string) => {
     if (draft.vlan === existing.vlan || isUnbound(existing)) return;

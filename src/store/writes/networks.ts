@@ -1,42 +1,80 @@
 import { randomUUID } from 'node:crypto';
+import type { NetworkDraft } from '../../model/drafts.ts';
+import { ModelError } from '../../model/errors.ts';
 import { UNBOUND_VLAN } from '../../model/foreign-networks.ts';
-import { requireNetwork } from '../../model/lookup.ts';
+import { findNetwork, requireNetwork } from '../../model/lookup.ts';
 import type { NetworkSpec } from '../../model/specs.ts';
-import { draftNetwork, requireDeletableNetwork } from '../../model/validate.ts';
+import { draftNetwork, freeVlan, networkSpec, requireDeletableNetwork } from '../../model/validate.ts';
 import { byUuid, insert, mutate, type Operation, remove, update } from '../../ovsdb/index.ts';
 import type { AddressTable } from '../addresses.ts';
+import type { ChangeSet } from '../change-set.ts';
 import { BalancerAddressTable, HostTable, NetworkTable } from '../rows.ts';
+import { share } from '../share.ts';
 import type { Write } from '../writer.ts';
 
 /** Creates or changes the network of that name. */
 export function putNetwork(spec: NetworkSpec, addresses: AddressTable): Write {
   const newId = randomUUID();
+  return { plan: (changes) => write(changes, draftNetwork(changes.model, spec), { newId, addresses }) };
+}
+
+/** Creates a network, with a VLAN that no other has unless it is said. */
+export function createNetwork(spec: NetworkSpec, addresses: AddressTable): Write {
+  const newId = randomUUID();
   return {
     plan: (changes) => {
-      const draft = draftNetwork(changes.model, spec);
-      const existing = [...changes.model.networks.values()].find((network) => network.name === draft.name);
-      const row = {
-        name: draft.name,
-        vlan: draft.vlan,
-        subnets: draft.subnets,
-        balancer_ranges: draft.balancerRanges,
-        anti_spoofing: draft.antiSpoofing,
-      };
-      if (existing === undefined) {
-        changes.add(insert(NetworkTable, { ...row, key: changes.takeKey() }, { uuid: newId }));
-        return newId;
-      }
-      const isSame =
-        existing.vlan === draft.vlan &&
-        existing.antiSpoofing === draft.antiSpoofing &&
-        sameTexts(existing.subnets, draft.subnets) &&
-        sameTexts(existing.balancerRanges, draft.balancerRanges);
-      if (!isSame) {
-        changes.add(addresses.unchangedIn(existing.id), update(NetworkTable, byUuid(existing.id), row));
-      }
-      return existing.id;
+      const { model } = changes;
+      if (findNetwork(model, spec.name)) throw new ModelError('conflict', `Network ${spec.name} already exists`);
+      const draft = draftNetwork(model, { ...spec, vlan: spec.vlan ?? freeVlan(model) });
+      return write(changes, draft, { newId, addresses });
+    },
+    landed: (model) => model.networks.has(newId),
+  };
+}
+
+/** Gives a network another subnet, or takes one away. */
+export function changeSubnets(
+  networkId: string,
+  change: (subnets: readonly string[]) => Pick<NetworkSpec, 'subnets' | 'subnetNames'>,
+  addresses: AddressTable,
+): Write {
+  return {
+    plan: (changes) => {
+      const network = requireNetwork(changes.model, networkId);
+      const draft = draftNetwork(changes.model, { ...networkSpec(network), ...change(network.subnets) });
+      return write(changes, draft, { newId: networkId, addresses });
     },
   };
+}
+
+function write(
+  changes: ChangeSet,
+  draft: NetworkDraft,
+  { newId, addresses }: { readonly newId: string; readonly addresses: AddressTable },
+): string {
+  const existing = [...changes.model.networks.values()].find((network) => network.name === draft.name);
+  const row = {
+    name: draft.name,
+    vlan: draft.vlan,
+    subnets: draft.subnets,
+    subnet_names: draft.subnetNames,
+    balancer_ranges: draft.balancerRanges,
+    anti_spoofing: draft.antiSpoofing,
+  };
+  if (existing === undefined) {
+    changes.add(insert(NetworkTable, { ...row, key: changes.takeKey() }, { uuid: newId }));
+    return newId;
+  }
+  const isSame =
+    existing.vlan === draft.vlan &&
+    existing.antiSpoofing === draft.antiSpoofing &&
+    sameTexts(existing.subnets, draft.subnets) &&
+    share(existing.subnetNames, draft.subnetNames) === existing.subnetNames &&
+    sameTexts(existing.balancerRanges, draft.balancerRanges);
+  if (!isSame) {
+    changes.add(addresses.unchangedIn(existing.id), update(NetworkTable, byUuid(existing.id), row));
+  }
+  return existing.id;
 }
 
 /** Has a network of which only the id is known, if there is none with this id. */
