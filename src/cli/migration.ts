@@ -94,11 +94,12 @@ function print(io: Io, printer: (services: readonly Service[]) => Exported, tree
 function notesOf({ loadBalancer: { name, admin_state_up: enabled }, listeners }: LoadBalancerTree): readonly string[] {
   return [
     ...(enabled ? [] : [`${name} is disabled, and left out`]),
-    ...listeners.flatMap(({ listener, pool }) => [
+    ...listeners.flatMap(({ listener, pool, policies }) => [
       ...(listener.admin_state_up ? [] : [`${name}: port ${listener.protocol_port} is disabled, and left out`]),
       ...(listener.protocol === 'HTTP'
         ? [`${name}: port ${listener.protocol_port} is balanced by connection, not as HTTP`]
         : []),
+      ...(policies.length === 0 ? [] : [`${name}: L7 policies are left out`]),
       ...(pool?.monitor === undefined ? [] : [`${name}: health monitors are left out`]),
       ...(pool?.members.some(({ backup }) => backup) ? [`${name}: backup members are as the others`] : []),
     ]),

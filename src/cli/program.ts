@@ -13,6 +13,8 @@ import { addFlowsCommand } from './flows.ts';
 import { addHealthMonitorCommands } from './healthmonitor.ts';
 import { addHostCommands } from './host.ts';
 import { type Io, printable } from './io.ts';
+import { addL7PolicyCommands } from './l7policy.ts';
+import { addL7RuleCommands } from './l7rule.ts';
 import { addLoadBalancerCommands } from './lb.ts';
 import { addLoadBalancerLines } from './lb-lines.ts';
 import { addListenerCommands } from './listener.ts';
@@ -65,6 +67,8 @@ export async function createProgram(args: readonly string[], io: Io): Promise<Co
   for (const add of [
     addLoadBalancerCommands,
     addListenerCommands,
+    addL7PolicyCommands,
+    addL7RuleCommands,
     addPoolCommands,
     addMemberCommands,
     addHealthMonitorCommands,

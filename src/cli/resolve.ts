@@ -5,6 +5,7 @@ import { enc, field, type Session } from './session.ts';
 const KINDS = {
   'load balancer': { path: '/v2.0/lbaas/loadbalancers', plural: 'loadbalancers' },
   listener: { path: '/v2.0/lbaas/listeners', plural: 'listeners' },
+  'L7 policy': { path: '/v2.0/lbaas/l7policies', plural: 'l7policies' },
   pool: { path: '/v2.0/lbaas/pools', plural: 'pools' },
   'health monitor': { path: '/v2.0/lbaas/healthmonitors', plural: 'healthmonitors' },
   flavor: { path: '/v2.0/lbaas/flavors', plural: 'flavors' },

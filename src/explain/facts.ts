@@ -1,5 +1,6 @@
 /** What the numbers in a host's switch stand for, as plain data: the API's answer, and all that this folder works from. */
 import { healthSeenBy, isMonitored } from '../model/health.ts';
+import { isEffective } from '../model/l7.ts';
 import type {
   Host,
   Listener,
@@ -77,6 +78,8 @@ export interface ListenerFacts {
   readonly allowed_cidrs: readonly string[];
   /** Key of its pool. */
   readonly pool: number | null;
+  /** How many of its L7 policies can do something. */
+  readonly l7_policies: number;
 }
 
 export interface LoadBalancerFacts {
@@ -187,10 +190,12 @@ function loadBalancerFacts(
   };
 }
 
-function listenerFacts({ name, protocol, protocolPort, adminStateUp, allowedCidrs, defaultPool }: Listener) {
+function listenerFacts(listener: Listener): ListenerFacts {
+  const { name, protocol, protocolPort, adminStateUp, allowedCidrs, defaultPool, l7Policies } = listener;
   return {
     ...{ name, protocol, protocol_port: protocolPort, admin_state_up: adminStateUp, allowed_cidrs: allowedCidrs },
     pool: defaultPool?.key ?? null,
+    l7_policies: l7Policies.filter(isEffective).length,
   };
 }
 

@@ -123,6 +123,8 @@ function aboutPool(
   { target, facts }: { readonly target: string; readonly facts: Facts },
 ): readonly string[] {
   const pool = lb.pools.find(({ key }) => key === listener.pool);
+  // What becomes of a request is then HAProxy's to say.
+  if (listener.l7_policies > 0) return [];
   if (pool === undefined) return [`listener on port ${listener.protocol_port} has no default pool`];
   if (!pool.admin_state_up) return [`pool ${pool.name} is disabled`];
   const isInSwitch = servedBy(lb.placement, listener.protocol) === 'switch';

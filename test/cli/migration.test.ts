@@ -120,6 +120,12 @@ describe('CLI: export and import', () => {
     );
     await ok('listener set a --default-pool both');
     await ok('listener set b --default-pool both');
+    await ok('pool create --lb shop --name images --protocol HTTP --algorithm SOURCE_IP');
+    await ok('l7policy create a --name images --action REDIRECT_TO_POOL --redirect-pool images --disable');
+    await ok('l7policy create a --name old --action REDIRECT_PREFIX --redirect-prefix http://x --position 1');
+    await ok('l7policy create b --name shared --action REDIRECT_TO_POOL --redirect-pool both');
+    await ok('l7rule create images --type PATH --compare-type STARTS_WITH --value /img');
+    await ok('l7rule create images --type COOKIE --compare-type EQUAL_TO --key a --value b --invert');
     await ok('member create both --name m --address 10.0.0.30 --port 80 --weight 5');
     await ok(`healthmonitor create both ${monitor}`);
     const text = await ok('export --format yaml');

@@ -2,14 +2,16 @@
 import type { NetworkJson } from '../../api/resources.ts';
 import { familyOf } from '../../model/addresses.ts';
 import {
+  DEFAULT_REDIRECT_HTTP_CODE,
   HEALTH_MONITOR_DEFAULTS,
+  L7_RULE_DEFAULTS,
   LISTENER_DEFAULTS,
   LOAD_BALANCER_DEFAULTS,
   MEMBER_DEFAULTS,
   POOL_DEFAULTS,
   TIMEOUT_DEFAULTS,
 } from '../../model/defaults.ts';
-import type { LoadBalancerTree, PoolTree } from '../services/read.ts';
+import type { L7PolicyTree, LoadBalancerTree, PoolTree } from '../services/read.ts';
 import { vipsOf } from '../services/read.ts';
 import type { Service } from '../services/service.ts';
 
@@ -91,6 +93,14 @@ const POOL = {
   ...{ name: '', description: '', protocol: undefined, lb_algorithm: undefined, admin_state_up: true },
   ...{ locality, locality_factor: localityFactor, slow_start: slowStartSeconds, when_empty: whenEmpty },
 };
+const L7_POLICY = {
+  ...{ name: '', description: '', action: undefined, admin_state_up: true },
+  ...{ redirect_url: null, redirect_prefix: null, redirect_http_code: null },
+};
+const L7_RULE = {
+  ...{ type: undefined, compare_type: undefined, key: null, value: undefined },
+  ...{ invert: L7_RULE_DEFAULTS.invert, admin_state_up: true },
+};
 const { weight, backup } = MEMBER_DEFAULTS;
 const MEMBER = {
   ...{ name: '', address: undefined, protocol_port: undefined, weight, backup, admin_state_up: true },
@@ -131,21 +141,33 @@ export function treesDocument(
   };
 }
 
-/** Pools of one listener stand in it; others beside the listeners, by name. */
+/** Pools that are used once stand where they are used; others beside the listeners, by name. */
 function balancingOf({ listeners, pools }: LoadBalancerTree): Json {
-  const users = (pool: PoolTree): number => listeners.filter((listener) => listener.pool === pool).length;
-  const apart = pools.filter((pool) => users(pool) !== 1);
+  const used = listeners.flatMap(({ pool, policies }) => [pool, ...policies.map((policy) => policy.pool)]);
+  const apart = pools.filter((pool) => used.filter((one) => one === pool).length !== 1);
+  const placed = (pool: PoolTree): Json | string => (apart.includes(pool) ? nameIn(pool) : poolOf(pool));
   return {
-    listeners: listeners.map(({ listener, pool }) => ({
+    listeners: listeners.map(({ listener, pool, policies }) => ({
       ...kept(listener, LISTENER),
       ...(Object.keys(listener.insert_headers).length === 0 ? {} : { insert_headers: listener.insert_headers }),
-      ...(pool === undefined ? {} : { default_pool: apart.includes(pool) ? nameIn(pool) : poolOf(pool) }),
+      ...(pool === undefined ? {} : { default_pool: placed(pool) }),
+      ...(policies.length === 0 ? {} : { l7policies: policies.map((policy) => policyOf(policy, placed)) }),
     })),
     ...(apart.length === 0 ? {} : { pools: apart.map((pool) => ({ ...poolOf(pool), name: nameIn(pool) })) }),
   };
 }
 
-/** What listeners call it by. */
+function policyOf({ policy, rules, pool }: L7PolicyTree, placed: (pool: PoolTree) => Json | string): Json {
+  const { redirect_http_code: code, ...others } = kept(policy, L7_POLICY);
+  return {
+    ...others,
+    ...(code === undefined || code === DEFAULT_REDIRECT_HTTP_CODE ? {} : { redirect_http_code: code }),
+    ...(pool === undefined ? {} : { redirect_pool: placed(pool) }),
+    rules: rules.map((rule) => kept(rule, L7_RULE)),
+  };
+}
+
+/** What listeners and L7 policies call it by. */
 function nameIn({ pool: { id, name } }: PoolTree): string {
   return name === '' ? id : name;
 }

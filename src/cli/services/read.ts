@@ -1,5 +1,13 @@
 /** All load balancers with everything below them, as an API has them, and the same as services. */
-import type { HealthMonitorJson, ListenerJson, LoadBalancerJson, MemberJson, PoolJson } from '../../api/resources.ts';
+import type {
+  HealthMonitorJson,
+  L7PolicyJson,
+  L7RuleJson,
+  ListenerJson,
+  LoadBalancerJson,
+  MemberJson,
+  PoolJson,
+} from '../../api/resources.ts';
 import { compareAddresses, familyOf } from '../../model/addresses.ts';
 import { transportOf } from '../../model/transport.ts';
 import { enc, type Session } from '../session.ts';
@@ -11,9 +19,17 @@ export interface PoolTree {
   readonly monitor: HealthMonitorJson | undefined;
 }
 
+export interface L7PolicyTree {
+  readonly policy: L7PolicyJson;
+  readonly rules: readonly L7RuleJson[];
+  readonly pool: PoolTree | undefined;
+}
+
 export interface ListenerTree {
   readonly listener: ListenerJson;
   readonly pool: PoolTree | undefined;
+  /** By position. */
+  readonly policies: readonly L7PolicyTree[];
 }
 
 export interface LoadBalancerTree {
@@ -45,17 +61,43 @@ export async function readTrees(session: Session, query = ''): Promise<readonly 
     return { pool, members, monitor: monitorOf.get(pool.healthmonitor_id ?? '') };
   });
   const poolOf = new Map(trees.map((tree) => [tree.pool.id, tree]));
+  const policiesOf = await readPolicies(session, listeners, poolOf);
   return loadBalancers.map((loadBalancer) => {
     const isIts = ({ loadbalancers }: ListenerJson | PoolJson) =>
       loadbalancers.some(({ id }) => id === loadBalancer.id);
     return {
       loadBalancer,
-      listeners: listeners
-        .filter(isIts)
-        .map((listener) => ({ listener, pool: poolOf.get(listener.default_pool_id ?? '') })),
+      listeners: listeners.filter(isIts).map((listener) => ({
+        ...{ listener, pool: poolOf.get(listener.default_pool_id ?? '') },
+        policies: policiesOf(listener),
+      })),
       pools: trees.filter(({ pool }) => isIts(pool)),
     };
   });
+}
+
+/** The L7 policies of each listener. Of listeners without, as most are, nothing is asked. */
+async function readPolicies(
+  session: Session,
+  listeners: readonly ListenerJson[],
+  poolOf: ReadonlyMap<string, PoolTree>,
+): Promise<(listener: ListenerJson) => readonly L7PolicyTree[]> {
+  // An Octavia without L7 may leave them out.
+  if (listeners.every(({ l7policies = [] }) => l7policies.length === 0)) return () => [];
+  const wanted = new Set(listeners.map(({ id }) => id));
+  const policies = await session.list<L7PolicyJson>(`${PATH}/l7policies`, 'l7policies');
+  const trees = await inTurns(
+    policies.filter(({ listener_id }) => wanted.has(listener_id)),
+    async (policy): Promise<L7PolicyTree> => {
+      const path = `${PATH}/l7policies/${enc(policy.id)}/rules`;
+      const rules = policy.rules.length === 0 ? [] : await session.list<L7RuleJson>(path, 'rules');
+      const order = policy.rules.map(({ id }) => id);
+      const ordered = rules.toSorted((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
+      return { policy, rules: ordered, pool: poolOf.get(policy.redirect_pool_id ?? '') };
+    },
+  );
+  return ({ id }) =>
+    trees.filter(({ policy }) => policy.listener_id === id).sort((a, b) => a.policy.position - b.policy.position);
 }
 
 function membersOf(session: Session, poolId: string): Promise<readonly MemberJson[]> {
