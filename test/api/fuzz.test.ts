@@ -40,6 +40,13 @@ describe('API: requests made from its description', () => {
       timeoutSeconds: 3,
       maxRetries: 3,
     });
+    const rules = [{ type: 'PATH', compareType: 'REGEX', value: '^/a' }] as const;
+    const l7Policies = [{ action: 'REJECT', rules }] as const;
+    await store.createLoadBalancer({
+      ...{ name: 'shop', network: 'blue', vips: [], placement: 'namespace' },
+      listeners: [{ protocol: 'HTTP', protocolPort: 80, l7Policies }],
+      pools: [{ name: 'pages', protocol: 'HTTP', algorithm: 'ROUND_ROBIN' }],
+    });
     const profile = await store.createFlavorProfile({ name: 'small', placement: 'namespace', data: { vcpus: 1 } });
     await store.createFlavor({ name: 'small', profile: profile.id });
     await store.createVirtualMachine({ name: 's1', host: 'h1', network: 'blue' });
@@ -54,10 +61,12 @@ describe('API: requests made from its description', () => {
     const { loadBalancers, networks, hosts, flavors, flavorProfiles, virtualMachines } = api.store.model;
     const all = [...loadBalancers.values()];
     const [listeners, pools] = [all.flatMap((lb) => lb.listeners), all.flatMap((lb) => lb.pools)];
+    const policies = listeners.flatMap((listener) => listener.l7Policies);
     const ids = (objects: Iterable<{ readonly id: string } | undefined>) =>
       [...objects].flatMap((one) => one?.id ?? []);
     return {
       ...{ loadbalancer: ids(all), listener: ids(listeners), pool: ids(pools), default_pool: ids(pools) },
+      ...{ l7policy: ids(policies), rule: ids(policies.flatMap(({ rules }) => rules)), redirect_pool: ids(pools) },
       ...{ member: ids(pools.flatMap((pool) => pool.members)), network: [...ids(networks.values()), 'blue'] },
       ...{ healthmonitor: ids(pools.map((pool) => pool.healthMonitor)), subnet: [], host: ['h1', ...hosts.keys()] },
       ...{ flavor: [...flavors.keys()], flavor_profile: [...flavorProfiles.keys()] },
@@ -123,7 +132,7 @@ describe('API: requests made from its description', () => {
 
 /** An object of the collection, mostly. */
 function parameter(collection: string): fc.Arbitrary<string> {
-  const id = fc.nat(9).map((n) => `<${collection.replace(/s$/, '')} ${n}>`);
+  const id = fc.nat(9).map((n) => `<${collection.replace(/ies$/, 'y').replace(/s$/, '')} ${n}>`);
   const other = textFor('').map((text) => encoded(text) || 'x');
   return fc.oneof({ arbitrary: id, weight: 8 }, { arbitrary: other, weight: 1 });
 }
