@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import type { UserJson } from '../api/resources.ts';
+import { readInput } from './apply.ts';
 import { commaList } from './daemon.ts';
 import { CliError, type Io, UsageError } from './io.ts';
 import type { Column } from './render/table.ts';
@@ -125,13 +124,7 @@ async function print(session: Session, user: UserJson, password?: string): Promi
 
 async function readPassword(io: Io, file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
-  const content =
-    file === '-'
-      ? await text(io.stdin)
-      : await readFile(file, 'utf8').catch((error: Error) => {
-          throw new CliError(`${file} cannot be read: ${error.message}`);
-        });
-  return content.replace(/\r?\n$/, '');
+  return (await readInput(io, file)).text.replace(/\r?\n$/, '');
 }
 
 const path = (name: string): string => `/v1/users/${enc(name)}`;

@@ -10,6 +10,7 @@ import * as flavors from './writes/flavors.ts';
 import * as hosts from './writes/hosts.ts';
 import * as l7 from './writes/l7-policies.ts';
 import * as balancing from './writes/load-balancers.ts';
+import { replaceMembers } from './writes/members.ts';
 import * as networks from './writes/networks.ts';
 import { setQuota } from './writes/quotas.ts';
 import * as reports from './writes/reports.ts';
@@ -179,6 +180,10 @@ class OvsdbStore implements types.Store {
 
   updateMember(poolId: string, id: string, patch: types.MemberPatch): Promise<types.Written> {
     return this.#writer.write(balancing.updateMember(poolId, id, patch));
+  }
+
+  replaceMembers(poolId: string, specs: readonly types.MemberSpec[], rest: 'kept' | 'removed'): Promise<types.Written> {
+    return this.#writer.write(replaceMembers(poolId, specs, rest));
   }
 
   deleteMember(poolId: string, id: string): Promise<types.Written> {

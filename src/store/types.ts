@@ -133,6 +133,8 @@ export interface Store {
   deletePool(id: string): Promise<Written>;
   createMember(poolId: string, spec: MemberSpec): Promise<Written>;
   updateMember(poolId: string, id: string, patch: MemberPatch): Promise<Written>;
+  /** All members of a pool at once, matched by address and port; what the list does not say stays as it is. */
+  replaceMembers(poolId: string, specs: readonly MemberSpec[], rest: 'kept' | 'removed'): Promise<Written>;
   deleteMember(poolId: string, id: string): Promise<Written>;
   /** Throws ModelError('conflict') when the pool has one. */
   createHealthMonitor(poolId: string, spec: HealthMonitorSpec): Promise<Written>;

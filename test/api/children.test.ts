@@ -328,7 +328,12 @@ describe('API: listeners, pools and members', () => {
           { address: '10.0.0.29', protocol_port: 80 },
         ],
       };
+      const { generation } = api.store.model;
       const answer = await api.send('PUT', members(), batch);
+      expect(api.store.model.generation, 'all at once').to.equal(generation + 1);
+      const beyond = { members: [batch.members[0]!, { address: '10.9.9.9', protocol_port: 80 }] };
+      expect((await api.send('PUT', members(), beyond)).status).to.equal(400);
+      expect(api.store.model.generation, 'all or none').to.equal(generation + 1);
       expect([answer.status, answer.body]).to.deep.equal([202, '']);
       const now = (await api.send('GET', members())).body.members;
       expect(now.map((member: { address: string }) => member.address)).to.have.members(['10.0.0.21', '10.0.0.29']);

@@ -141,6 +141,11 @@ describe('API: load balancers', () => {
     expect(await status()).to.equal('ACTIVE');
     const { body } = await api.send('PUT', `${PATH}/${id}`, { loadbalancer: { description: 'x' } });
     expect(body.loadbalancer.provisioning_status).to.equal('PENDING_UPDATE');
+    const listener = { loadbalancer_id: id, protocol: 'TCP', protocol_port: 81 };
+    await api.send('POST', '/v2.0/lbaas/listeners', { listener });
+    const { listeners } = (await api.send('GET', '/v2.0/lbaas/listeners?sort=protocol_port')).body;
+    const parts = listeners.map((one: { provisioning_status: string }) => one.provisioning_status);
+    expect(parts, 'what came with the change is created').to.deep.equal(['PENDING_UPDATE', 'PENDING_CREATE']);
     await api.store.setHostStatus(host.id, { applied: api.store.model.generation });
     expect(await status()).to.equal('ACTIVE');
   });

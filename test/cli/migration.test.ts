@@ -109,7 +109,13 @@ describe('CLI: export and import', () => {
   });
 
   it('exports as YAML what apply makes again, all of it', async () => {
-    await addWeb(api.store);
+    const web = await addWeb(api.store);
+    const [servers] = web.pools;
+    const sessionPersistence = { type: 'SOURCE_IP', timeoutSeconds: 60, granularity: '255.255.255.0' } as const;
+    await api.store.updatePool(servers!.id, { sessionPersistence, tags: ['p'] });
+    await api.store.updateMember(servers!.id, servers!.members[0]!.id, { tags: ['m1', 'm2'] });
+    await api.store.updateListener(web.listeners[0]!.id, { tags: ['l'] });
+    await api.store.updateLoadBalancer(web.id, { tags: ['w'] });
     await ok('network set blue --no-anti-spoofing');
     const monitor = '--type HTTP --delay 5 --timeout 3 --max-retries 3 --expected-codes 200-204';
     await ok('lb create --name shop --network blue --placement namespace --owner acme --description x');

@@ -33,7 +33,7 @@ export function monitorJson(
   const { type, http } = monitor;
   const asks = type === 'HTTP' || type === 'HTTPS';
   return {
-    ...commonJson(monitor, loadBalancer.owner, partProvisioning(health)),
+    ...commonJson(monitor, loadBalancer.owner, partProvisioning(health, monitor)),
     operating_status: switchedOperating(monitor),
     type,
     delay: monitor.delaySeconds,

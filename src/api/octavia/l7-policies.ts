@@ -63,7 +63,7 @@ interface Place {
 
 function l7PolicyJson(loadBalancer: LoadBalancer, { listener, policy }: Place, health: Health): L7PolicyJson {
   return {
-    ...commonJson(policy, loadBalancer.owner, partProvisioning(health)),
+    ...commonJson(policy, loadBalancer.owner, partProvisioning(health, policy)),
     description: policy.description,
     operating_status: switchedOperating(policy),
     action: policy.action,

@@ -28,7 +28,7 @@ export function l7RuleSpec(body: z.output<typeof l7RuleCreate>, placement: strin
 
 export function l7RuleJson(loadBalancer: LoadBalancer, rule: L7Rule, health: Health): L7RuleJson {
   return {
-    ...unnamedJson(rule, loadBalancer.owner, partProvisioning(health)),
+    ...unnamedJson(rule, loadBalancer.owner, partProvisioning(health, rule)),
     operating_status: switchedOperating(rule),
     type: rule.type,
     compare_type: rule.compareType,

@@ -67,7 +67,7 @@ export function listenerSpec(body: z.output<typeof nestedListener>, placement: s
 const remembered = remembering<Listener, ListenerJson>();
 
 export function listenerJson(loadBalancer: LoadBalancer, listener: Listener, health: Health): ListenerJson {
-  const sources = [loadBalancer, partProvisioning(health), listenerOperating(listener, health)] as const;
+  const sources = [loadBalancer, partProvisioning(health, listener), listenerOperating(listener, health)] as const;
   return remembered(listener, sources, () => makeJson(listener, ...sources));
 }
 

@@ -46,7 +46,7 @@ export function memberJson(
   health: Health,
 ): MemberJson {
   return {
-    ...commonJson(member, loadBalancer.owner, partProvisioning(health)),
+    ...commonJson(member, loadBalancer.owner, partProvisioning(health, member)),
     operating_status: memberOperating(member, pool, health),
     address: member.written[member.address] ?? member.address,
     protocol_port: member.protocolPort,
@@ -98,51 +98,28 @@ async function remove(call: Call): Promise<Answer> {
 }
 
 /**
- * Makes the pool's members be those of the list, matched by address and port; `?additive_only=true` keeps the others.
- * The list is checked as a whole first, then changed member by member: those that go leave room for those that come.
+ * Makes the pool's members be those of the list, matched by address and port, all or none; `?additive_only=true` keeps the
+ * others.
  */
 async function replaceAll(call: Call): Promise<Answer> {
   const { loadBalancer, pool } = requirePool(call.model, param(call, 'pool'));
-  const bodies = readBatch(call.body);
-  const wanted = new Map<string, MemberSpec>();
-  for (const body of bodies) {
-    const spec = memberSpec(body);
+  const specs = readBatch(call.body).map((body) => {
     requireSubnet(loadBalancer, body);
-    if (wanted.has(place(spec))) {
+    return memberSpec(body);
+  });
+  const places = new Set<string>();
+  for (const spec of specs) {
+    if (places.has(place(spec))) {
       throw new ApiError(
         409,
         `Another member on this pool is already using ip ${spec.address} on protocol_port ${spec.protocolPort}`,
       );
     }
-    wanted.set(place(spec), spec);
+    places.add(place(spec));
   }
-  const additive = call.query.get('additive_only')?.toLowerCase() === 'true';
-  return {
-    status: 202,
-    generation: await replaceMembers(call, pool, wanted, additive ? 'keep others' : 'remove others'),
-  };
-}
-
-async function replaceMembers(
-  call: Call,
-  pool: Pool,
-  wanted: ReadonlyMap<string, MemberSpec>,
-  mode: 'keep others' | 'remove others',
-): Promise<number> {
-  const { store } = call;
-  const existing = new Map(pool.members.map((member) => [place(member), member]));
-  let generation = call.model.generation;
-  for (const [key, member] of existing) {
-    if (wanted.has(key) || mode === 'keep others') continue;
-    ({ generation } = await store.deleteMember(pool.id, member.id));
-  }
-  for (const [key, spec] of wanted) {
-    const member = existing.get(key);
-    const { address: _address, protocolPort: _port, subnetId: _subnet, ...patch } = spec;
-    if (member === undefined) ({ generation } = await store.createMember(pool.id, spec));
-    else ({ generation } = await store.updateMember(pool.id, member.id, patch));
-  }
-  return generation;
+  const rest = call.query.get('additive_only')?.toLowerCase() === 'true' ? 'kept' : 'removed';
+  const { generation } = await call.store.replaceMembers(pool.id, specs, rest);
+  return { status: 202, generation };
 }
 
 function readBatch(body: unknown): readonly MemberCreate[] {

@@ -61,7 +61,7 @@ export function poolSpec(body: z.output<typeof nestedPool>, placement: string): 
 const remembered = remembering<Pool, PoolJson>();
 
 export function poolJson(loadBalancer: LoadBalancer, pool: Pool, health: Health): PoolJson {
-  const sources = [loadBalancer, partProvisioning(health), poolOperating(pool, health)] as const;
+  const sources = [loadBalancer, partProvisioning(health, pool), poolOperating(pool, health)] as const;
   return remembered(pool, sources, () => makeJson(pool, ...sources));
 }
 

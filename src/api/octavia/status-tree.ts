@@ -15,12 +15,12 @@ import {
  * which Octavia leaves out, are there where a listener has some.
  */
 export function statusTree(loadBalancer: LoadBalancer, health: Health): object {
-  const part = partProvisioning(health);
+  const part = (value: { readonly createdAt: string }) => partProvisioning(health, value);
   const member = (value: Member, of: Pool) => ({
     id: value.id,
     name: value.name,
     operating_status: memberOperating(value, of, health),
-    provisioning_status: part,
+    provisioning_status: part(value),
     address: value.address,
     protocol_port: value.protocolPort,
   });
@@ -28,31 +28,31 @@ export function statusTree(loadBalancer: LoadBalancer, health: Health): object {
     id: value.id,
     name: value.name,
     type: value.type,
-    provisioning_status: part,
+    provisioning_status: part(value),
     operating_status: switchedOperating(value),
   });
   const pool = (value: Pool) => ({
     id: value.id,
     name: value.name,
-    provisioning_status: part,
+    provisioning_status: part(value),
     operating_status: poolOperating(value, health),
     ...(value.healthMonitor === undefined ? {} : { health_monitor: monitor(value.healthMonitor) }),
     members: value.members.map((one) => member(one, value)),
   });
   const rule = (value: L7Rule) => ({
     ...{ id: value.id, type: value.type },
-    ...{ provisioning_status: part, operating_status: switchedOperating(value) },
+    ...{ provisioning_status: part(value), operating_status: switchedOperating(value) },
   });
   const policy = (value: L7Policy) => ({
     ...{ id: value.id, name: value.name, action: value.action },
-    ...{ provisioning_status: part, operating_status: switchedOperating(value) },
+    ...{ provisioning_status: part(value), operating_status: switchedOperating(value) },
     rules: value.rules.map(rule),
   });
   const listener = (value: Listener) => ({
     id: value.id,
     name: value.name,
     operating_status: listenerOperating(value, health),
-    provisioning_status: part,
+    provisioning_status: part(value),
     pools: poolsOf(value).map(pool),
     ...(value.l7Policies.length === 0 ? {} : { l7policies: value.l7Policies.map(policy) }),
   });

@@ -19,6 +19,8 @@ import type { Call } from '../route.ts';
 /** What serialisers need to know about a load balancer and do not find in it. */
 export interface Health {
   readonly provisioning: ProvisioningStatus;
+  /** When it last changed. */
+  readonly changedAt: string;
   /** Some host has a balancer of it that is ready. */
   readonly served: boolean;
   /** Some host has a balancer of it that failed. */
@@ -44,6 +46,7 @@ export function healthIn({ model, view }: Pick<Call, 'model' | 'view'>): (loadBa
     const seen = own.map((balancer) => healthSeenBy(model, balancer));
     return {
       provisioning: provisioningStatus(loadBalancer, applied),
+      changedAt: loadBalancer.updatedAt ?? loadBalancer.createdAt,
       served: loadBalancer.adminStateUp && own.some(({ state }) => state === 'ready'),
       broken: loadBalancer.adminStateUp && own.some(({ state }) => state === 'failed'),
       found: (memberId) => seen.flatMap((health) => health[memberId] ?? []),
@@ -72,9 +75,13 @@ function provisioningStatus(loadBalancer: LoadBalancer, applied: number): Provis
   return loadBalancer.updatedAt === undefined ? 'PENDING_CREATE' : 'PENDING_UPDATE';
 }
 
-/** The status of what belongs to a load balancer: a change of the whole is an update of each part. */
-export function partProvisioning(health: Health): ProvisioningStatus {
-  return health.provisioning === 'ACTIVE' ? 'ACTIVE' : 'PENDING_UPDATE';
+/** The status of what belongs to a load balancer: a change of the whole is an update of each part that did not come with it. */
+export function partProvisioning(
+  { provisioning, changedAt }: Health,
+  part: { readonly createdAt: string },
+): ProvisioningStatus {
+  if (provisioning === 'ACTIVE') return 'ACTIVE';
+  return part.createdAt === changedAt ? 'PENDING_CREATE' : 'PENDING_UPDATE';
 }
 
 /** As bad as its worst pool. A balancer that failed degrades it, unless there is no other. */

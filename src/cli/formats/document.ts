@@ -174,23 +174,25 @@ function nameIn({ pool: { id, name } }: PoolTree): string {
 
 function poolOf({ pool, members, monitor }: PoolTree): Json {
   const { session_persistence: persistence } = pool;
-  const cookie = persistence?.cookie_name ? { cookie_name: persistence.cookie_name } : {};
+  const said = Object.entries(persistence ?? {}).filter(([, value]) => value !== null);
   return {
     ...kept(pool, POOL),
-    ...(persistence ? { session_persistence: { type: persistence.type, ...cookie } } : {}),
+    ...(persistence ? { session_persistence: Object.fromEntries(said) } : {}),
     ...(monitor === undefined ? {} : { healthmonitor: kept(monitor, MONITOR) }),
     members: members.map((member) => kept(member, MEMBER)),
   };
 }
 
-/** The object's attributes that differ from what they are when left out. */
-function kept(object: object, defaults: Json): Json {
-  const given = object as Json;
+/** The object's attributes that differ from what they are when left out, and its tags. */
+function kept(object: { readonly tags: readonly string[] }, defaults: Json): Json {
+  const given = object as unknown as Json;
   const differs = ([key, byDefault]: readonly [string, unknown]) =>
     given[key] !== byDefault && given[key] !== undefined;
-  return Object.fromEntries(
-    Object.entries(defaults)
+  const keys = [
+    ...Object.entries(defaults)
       .filter(differs)
-      .map(([key]) => [key, given[key]]),
-  );
+      .map(([key]) => key),
+    ...(object.tags.length > 0 ? ['tags'] : []),
+  ];
+  return Object.fromEntries(keys.map((key) => [key, given[key]]));
 }
