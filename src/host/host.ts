@@ -25,6 +25,7 @@ import { EMPTY_INVENTORY, type Inventory, readInventory } from './inventory.ts';
 import { OVS_TABLES, type OvsTables } from './ovs-tables.ts';
 import { announcementFrames, type Claim, introductionFrame, lookupFrame, readClaim } from './packets.ts';
 import { type ProbeAnswer, type ProbePacket, probeFrame, type Route, readAnswer } from './probe-packets.ts';
+import { createRecency, type Recency } from './recency.ts';
 import { createRefusing, type Refusing } from './refusing.ts';
 import { createSwitchDriver, readSessionFlows, type SwitchLayers } from './switch-driver.ts';
 import { Tenure } from './tenure.ts';
@@ -101,6 +102,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   readonly #desired: Desired;
   readonly #asking: Asking;
   readonly #refusing: Refusing;
+  readonly #recency: Recency | undefined;
   readonly #stopping = new AbortController();
   #inventory: Inventory | undefined;
   /** Counts views; 0 = none yet. */
@@ -126,6 +128,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     const readSessions = async () => (this.#session === undefined ? [] : readSessionFlows(this.#session));
     this.#asking = createAsking({ send, readSessions, ...(bounds && { bounds }) });
     this.#refusing = createRefusing({ send });
+    this.#recency = init.counts && createRecency(init.counts);
     const connection = { remote, backoffMs: DATABASE_BACKOFF_MS, ...(tls && { tls }) };
     this.#ovsdb = createOvsdbClient({ ...connection, database: 'Open_vSwitch', tables: OVS_TABLES });
     this.#ovsdb.on('change', () => this.#readInventory());
@@ -378,7 +381,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
       while (this.#revision === 0 && !ended.signal.aborted && !signal.aborted) await this.#pause(1000);
       if (!this.#tenure.isHeld) throw new HostError('kept-by-others', `bridge ${this.#init.bridge} was taken over`);
       this.#session = session;
-      this.#counts = this.#init.counts && createCountReader(session, this.#init.counts);
+      this.#counts = this.#recency && createCountReader(session, this.#recency.counts);
       this.#reconciler = this.#createReconciler(session);
       this.#reconciler.changed({ meters: [], groups: [], flows: [] }, this.#revision);
       this.#asking.start();
@@ -407,7 +410,7 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     const { logger, name, auditMs } = this.#init;
     return createReconciler<SwitchLayers>({
       desired: { meters: this.#desired.meters, groups: this.#desired.groups, flows: this.#desired.flows },
-      driver: createSwitchDriver(session, { counts: this.#counts }),
+      driver: createSwitchDriver(session, { counts: this.#counts, latest: () => this.#recency?.latest() ?? [] }),
       auditMs,
       events: {
         applied: (revision) => {

@@ -1,4 +1,4 @@
-/** The reconciler's hands on one switch: reads our flows and groups, applies plans as one atomic bundle. */
+/** The reconciler's hands on one switch: reads our flows and groups, applies plans as one atomic bundle, or as several where it begins. */
 import {
   type Body,
   BundleError,
@@ -18,6 +18,7 @@ import { type Driver, type Plan, RefusedError } from '../reconcile/reconciler.ts
 import type { Item } from '../util/item.ts';
 import { type CountReader, readFlows } from './counts.ts';
 import { putFlow, removeFlow } from './flow-mods.ts';
+import { slicesOf } from './slices.ts';
 
 /** What is referred to comes first: flows refer to groups and meters. */
 export type SwitchLayers = { readonly meters: Meter; readonly groups: Group; readonly flows: Flow };
@@ -38,14 +39,48 @@ type Counts = Pick<CountReader, 'adopt' | 'leaving'>;
 interface DriverOptions {
   readonly commitTimeoutMs?: number;
   readonly counts?: Counts | undefined;
+  /** Keys of load balancers, those first that should be served first by a switch that has nothing of ours. */
+  readonly latest?: (() => Iterable<number>) | undefined;
 }
 
 /** Drives the switch at the other end of the session. Flows of others, told by their cookie, are neither read nor touched. */
 export function createSwitchDriver(
   session: Session,
-  { commitTimeoutMs = COMMIT_TIMEOUT_MS, counts }: DriverOptions = {},
+  { commitTimeoutMs = COMMIT_TIMEOUT_MS, counts, latest = () => [] }: DriverOptions = {},
 ): Driver<SwitchLayers> {
   const knownMeters = new Set<number>();
+  /** Whether the switch had nothing of ours when it was read last. */
+  let isBlank = false;
+
+  /** As one change; throws what the session throws, and RefusedError. */
+  async function commit(steps: readonly Step[]): Promise<void> {
+    try {
+      await session.commitBundle(
+        steps.map((step) => step.message),
+        { timeoutMs: commitTimeoutMs, pipelined: true },
+      );
+    } catch (error) {
+      if (!(error instanceof BundleError) || error.failures.length === 0) throw error;
+      const { failures, restApplied, message } = error;
+      const refused = failures.flatMap(({ index }) => steps[index] ?? []);
+      throw new RefusedError(refused, message, { cause: error, restApplied });
+    }
+  }
+
+  /** Slice by slice, where the switch works on one while the next is on its way. Throws when all have had their answer. */
+  async function fill({ flows, groups }: Plan<SwitchLayers>): Promise<void> {
+    const puts = { flows: flows.put, groups: groups.put };
+    const failures: unknown[] = [];
+    let before: Promise<void> = Promise.resolve();
+    for (const slice of slicesOf(puts, latest())) {
+      const committed = commit([...putSteps(slice)]).catch((error: unknown) => void failures.push(error));
+      await before;
+      before = committed;
+    }
+    await before;
+    throwAll(failures);
+  }
+
   return {
     async read() {
       const [meters, groups, found] = await Promise.all([readMeters(session), readGroups(session), readFlows(session)]);
@@ -53,25 +88,17 @@ export function createSwitchDriver(
       // Leases and sessions are nobody's desire: they run out.
       const desired = found.filter(([{ cookie }]) => !isLease(cookie) && !isSession(cookie));
       const flows = desired.map(([flow]) => flowItem(flow));
+      isBlank = flows.length + groups.length === 0;
       knownMeters.clear();
       for (const { value } of meters) knownMeters.add(value.meterId);
       return { meters, groups, flows };
     },
     async apply(plan) {
-      const steps = [...orderedSteps(plan)];
       await putMeters(session, plan.meters.put, knownMeters);
       const gone = counts?.leaving(plan.flows.remove.map(({ value }) => value));
-      try {
-        await session.commitBundle(
-          steps.map((step) => step.message),
-          { timeoutMs: commitTimeoutMs, pipelined: true },
-        );
-      } catch (error) {
-        if (!(error instanceof BundleError) || error.failures.length === 0) throw error;
-        const { failures, restApplied, message } = error;
-        const refused = failures.flatMap(({ index }) => steps[index] ?? []);
-        throw new RefusedError(refused, message, { cause: error, restApplied });
-      }
+      const wasBlank = isBlank;
+      isBlank = false;
+      await (wasBlank ? fill(plan) : commit([...orderedSteps(plan)]));
       await gone?.();
       await removeMeters(session, plan.meters.remove, knownMeters);
     },
@@ -137,10 +164,28 @@ async function outcomeOf(session: Session, mods: readonly Body[]): Promise<reado
 
 /** Groups before the flows that use them, deletions last and in reverse. */
 function* orderedSteps({ groups, flows }: Plan<SwitchLayers>): Generator<Step, void> {
-  for (const item of groups.put) yield { layer: 'groups', item, message: putGroup(item.value) };
-  for (const item of flows.put) yield { layer: 'flows', item, message: putFlow(item.value) };
+  yield* putSteps({ groups: groups.put, flows: flows.put });
   for (const item of flows.remove) yield { layer: 'flows', item, message: removeFlow(item.value, OURS) };
   for (const item of groups.remove) yield { layer: 'groups', item, message: removeGroup(item.value) };
+}
+
+function* putSteps(puts: {
+  readonly groups: readonly Item<Group>[];
+  readonly flows: readonly Item<Flow>[];
+}): Generator<Step, void> {
+  for (const item of puts.groups) yield { layer: 'groups', item, message: putGroup(item.value) };
+  for (const item of puts.flows) yield { layer: 'flows', item, message: putFlow(item.value) };
+}
+
+/** One error for what went wrong with several parts of a plan: an unknown outcome of one is that of all. */
+function throwAll(failures: readonly unknown[]): void {
+  const [first] = failures;
+  if (first === undefined) return;
+  const refusals = failures.filter((error) => error instanceof RefusedError);
+  if (refusals.length < failures.length) throw failures.find((error) => !(error instanceof RefusedError));
+  const refused = refusals.flatMap((error) => error.refused);
+  const restApplied = refusals.every((error) => error.restApplied);
+  throw new RefusedError(refused, refusals[0]!.message, { cause: first, restApplied });
 }
 
 function putGroup({ type, groupId, buckets, selectionMethod, selectionParam, selectionFields }: Group): Body {

@@ -20,7 +20,10 @@ export type Contents<L extends Layers> = { readonly [K in keyof L]: Iterable<Ite
 export interface Driver<L extends Layers> {
   /** Everything of ours that is installed. */
   read(): Promise<Contents<L>>;
-  /** Carries out the plan as one change. Resolves when the switch has confirmed all of it. */
+  /**
+   * Carries out the plan as one change; where nothing is installed it may do so in parts. Resolves when the switch has
+   * confirmed all of it.
+   */
   apply(plan: Plan<L>): Promise<void>;
 }
 
