@@ -3,7 +3,7 @@
  * later (RFC 5227: two announcements), and then again and again. Never faster than a fixed rate, however many there are;
  * what is new goes first.
  */
-import type { Announcement } from '../host/host.ts';
+import type { Announcement } from '../host/frame-sender.ts';
 import { vipMac } from '../model/vip-mac.ts';
 import type { BalancerView } from '../pipeline/view.ts';
 import { answersLookups } from '../pipeline/ways.ts';

@@ -283,7 +283,7 @@ export class Controller {
   #ask(hostId: string, networkId: string, address: string): void {
     const network = this.#model.networks.get(networkId);
     const keeper = this.#hosts.get(hostId)?.keeper;
-    if (network !== undefined) keeper?.lookUp(address, { mac: probeMac(hostId), vlan: network.vlan });
+    if (network !== undefined) keeper?.frames.lookUp(address, { mac: probeMac(hostId), vlan: network.vlan });
   }
 
   #learnt(networkId: string, address: string, mac: string | undefined): void {

@@ -98,7 +98,7 @@ export class ManagedHost {
     this.#lifecycle = createLifecycle({ hostId: host.id, lingerMs: options.lingerMs, onDue: init.changed });
     this.#announcer = createAnnouncer({
       intervalMs: options.announceMs,
-      send: (announcements) => this.keeper.announce(announcements),
+      send: (announcements) => this.keeper.frames.announce(announcements),
     });
     this.#drainer = createDrainer({
       drainMs: options.drainMs,
@@ -300,7 +300,8 @@ export class ManagedHost {
           const what = `${network.id} ${address} ${stage}`;
           const isNew = !told.has(what) && !this.#proclaimed.has(what);
           told.add(what);
-          if (isNew) this.keeper.proclaim(address, { mac: balancerMac(this.id, network.id), vlan: network.vlan });
+          if (isNew)
+            this.keeper.frames.proclaim(address, { mac: balancerMac(this.id, network.id), vlan: network.vlan });
         }
       }
     }

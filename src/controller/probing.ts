@@ -42,7 +42,8 @@ export class Probing {
       (error) => init.logger.warn({ reason: error.message }, 'cannot record the health of members yet'),
     );
     this.#monitor = createMonitor({
-      send: (route, packet, { introduce }) => init.hosts.get(route.hostId)?.keeper.probe(packet, route, introduce),
+      send: (route, packet, { introduce }) =>
+        init.hosts.get(route.hostId)?.keeper.frames.probe(packet, route, introduce),
       isAlive: async (hostId) => (await init.hosts.get(hostId)?.keeper.isAlive()) ?? false,
       found: (target, health, finding) => this.#found(target, health, finding),
     });

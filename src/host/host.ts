@@ -9,7 +9,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EventEmitter } from 'eventemitter3';
 import type { Logger } from 'pino';
-import { describeSwitch, dialSession, enableAsync, NO_BUFFER, type PacketIn, type Session } from '../openflow/index.ts';
+import { describeSwitch, dialSession, enableAsync, type PacketIn, type Session } from '../openflow/index.ts';
 import { createOvsdbClient, type OvsdbClient, type TlsOptions } from '../ovsdb/index.ts';
 import type { Binding } from '../pipeline/bindings.ts';
 import { createDesired, type Desired, type SharedEntries } from '../pipeline/desired.ts';
@@ -21,10 +21,11 @@ import { bridgeNamed, findBridge, prepareBridge, releaseBridge } from './bridge.
 import { canFlush, flushOf } from './conntrack.ts';
 import { type CountListener, type CountReader, createCountReader } from './counts.ts';
 import { HostError } from './errors.ts';
+import { FrameSender } from './frame-sender.ts';
 import { EMPTY_INVENTORY, type Inventory, readInventory } from './inventory.ts';
 import { OVS_TABLES, type OvsTables } from './ovs-tables.ts';
-import { announcementFrames, type Claim, introductionFrame, lookupFrame, readClaim } from './packets.ts';
-import { type ProbeAnswer, type ProbePacket, probeFrame, type Route, readAnswer } from './probe-packets.ts';
+import { type Claim, readClaim } from './packets.ts';
+import { type ProbeAnswer, readAnswer } from './probe-packets.ts';
 import { createRecency, type Recency } from './recency.ts';
 import { createRefusing, type Refusing } from './refusing.ts';
 import { createSwitchDriver, readSessionFlows, type SwitchLayers } from './switch-driver.ts';
@@ -45,13 +46,6 @@ export interface HostInit {
   readonly counts?: CountListener;
   /** How much is asked and remembered where the controller chooses, if not as usual. */
   readonly bounds?: Bounds;
-}
-
-/** A VIP to be told to the VM behind a port. */
-export interface Announcement {
-  readonly ofport: number;
-  readonly vip: string;
-  readonly vipMac: string;
 }
 
 export type HostState = 'connecting' | 'connected' | 'error';
@@ -87,13 +81,8 @@ const EMPTY_VIEW: HostView = {
 };
 /** How long a switch may take to hear that it cannot ask any more. */
 const GOODBYE_MS = 200;
-/** Packets that a session remembers, should the switch refuse one: many hosts send some all day. */
-const PACKETS_AT_ONCE = 100;
 /** How long an answer of the switch may take when its members are silent. */
 const ALIVE_MS = 1_000;
-const OFPP_CONTROLLER = 0xffff_fffd;
-const OFPP_NORMAL = 0xffff_fffa;
-
 /** Keeps one host. `start` it, give it views, and `stop` it. */
 export class HostKeeper extends EventEmitter<HostEvents> {
   readonly #init: HostInit;
@@ -104,6 +93,8 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   readonly #refusing: Refusing;
   readonly #recency: Recency | undefined;
   readonly #stopping = new AbortController();
+  /** Sends frames through the switch, while it is connected. */
+  readonly frames = new FrameSender(() => this.#session);
   #inventory: Inventory | undefined;
   /** Counts views; 0 = none yet. */
   #revision = 0;
@@ -113,8 +104,6 @@ export class HostKeeper extends EventEmitter<HostEvents> {
   #reconciler: Reconciler<SwitchLayers> | undefined;
   #running: Promise<void> | undefined;
   #changed: () => void = () => {};
-  /** Packets sent since the switch was last asked whether it has taken them. */
-  #unconfirmed = 0;
   /** Whether the present session has been brought in sync once. */
   #applied = false;
 
@@ -235,25 +224,6 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     await this.#ovsdb.stop();
   }
 
-  /** Asks on the network who has the address; the answer comes as a `claim`. Nothing happens while disconnected. */
-  lookUp(address: string, options: { readonly mac: string; readonly vlan: number }): void {
-    this.#sendPackets([{ port: OFPP_NORMAL, data: lookupFrame(address, options.mac, options.vlan) }]);
-  }
-
-  /** Tells everybody on the network who has the address. Nothing happens while disconnected. */
-  proclaim(address: string, { mac, vlan }: { readonly mac: string; readonly vlan: number }): void {
-    this.#sendPackets(announcementFrames(address, mac, vlan).map((data) => ({ port: OFPP_NORMAL, data })));
-  }
-
-  /** Tells the VMs behind ports who has which address. Nothing happens while disconnected. */
-  announce(announcements: readonly Announcement[]): void {
-    this.#sendPackets(
-      announcements.flatMap(({ ofport: port, vip, vipMac }) =>
-        announcementFrames(vip, vipMac).map((data) => ({ port, data })),
-      ),
-    );
-  }
-
   /**
    * Makes conntrack forget the connections of these, and no others; answers whether the switch is there to be told. Open
    * vSwitch before 3.1 cannot (NXT_CT_FLUSH): there they end by themselves when they have been silent for long enough.
@@ -265,14 +235,6 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     return true;
   }
 
-  /** Sends a health probe to a VM's port, or to wherever the bridge finds its target. Nothing happens while disconnected. */
-  probe(packet: ProbePacket, route: Route & { readonly ofport: number | undefined }, introduce: boolean): void {
-    const port = route.ofport ?? OFPP_NORMAL;
-    const target = { address: route.target, mac: route.targetMac };
-    const frames = [...(introduce ? [introductionFrame(route, target)] : []), probeFrame(packet, route)];
-    this.#sendPackets(frames.map((data) => ({ port, data })));
-  }
-
   get isConnected(): boolean {
     return this.#session !== undefined;
   }
@@ -282,26 +244,6 @@ export class HostKeeper extends EventEmitter<HostEvents> {
     const session = this.#session;
     const asked = session?.request({ kind: 'echo_request', data: new Uint8Array(0) }, { timeoutMs: ALIVE_MS });
     return (await asked?.catch(() => undefined)) !== undefined;
-  }
-
-  #sendPackets(packets: readonly { readonly port: number; readonly data: Uint8Array }[]): void {
-    const match = { in_port: OFPP_CONTROLLER };
-    const messages = packets.map(
-      ({ port, data }) =>
-        ({
-          kind: 'packet_out',
-          bufferId: NO_BUFFER,
-          match,
-          actions: [{ kind: 'output', port, maxLen: 0 }],
-          data,
-        }) as const,
-    );
-    // A session that ends meanwhile says so by its close event.
-    this.#session?.send(messages).catch(() => {});
-    this.#unconfirmed += messages.length;
-    if (this.#unconfirmed < PACKETS_AT_ONCE) return;
-    this.#unconfirmed = 0;
-    this.#session?.barrier().catch(() => {});
   }
 
   /** The switch's flows and groups of ours, read now. Throws HostError while there is no session. */

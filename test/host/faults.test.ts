@@ -142,7 +142,7 @@ describe('a kept host whose switch misbehaves', () => {
   it('looks up on the network as the probe', async () => {
     await keep(oneBalancer);
     const sent = fake.seen(({ kind }) => kind === 'packet_out');
-    one.keeper.lookUp('10.0.0.21', { mac: macOf(1), vlan: 7 });
+    one.keeper.frames.lookUp('10.0.0.21', { mac: macOf(1), vlan: 7 });
     await sent;
     expect([...fake.packetOuts[0]!.data]).to.deep.equal([...lookupFrame('10.0.0.21', macOf(1), 7)]);
   });
