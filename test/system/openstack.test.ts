@@ -92,6 +92,29 @@ describe("OpenStack's clients", function () {
     expect(await loadBalancers()).to.deep.equal([]);
   });
 
+  it('the command line makes L7 policies that serve', async () => {
+    const [, , , policies = []] = commands();
+    const shown = await clouds.openstack(policies, 'hostlb');
+    for (const seen of ['REDIRECT_TO_POOL', '^(png|jpe?g)$', 'private']) expect(shown).to.include(seen);
+    await world.ready();
+    const ask = (path: string) => world.vm('c1').run('request', { address: '10.0.0.102', path });
+    for (const [path, answer] of [
+      ['/', '200 s1'],
+      ['/a.png', '200 s2'],
+      ['/private/a.png', '403 <html><body><h1>403'],
+    ] as const) {
+      const { status, body } = await ask(path);
+      expect(`${status} ${body}`).to.include(answer);
+    }
+    const gone = [
+      'loadbalancer l7policy delete pictures --wait',
+      'loadbalancer l7policy unset --description private',
+      'loadbalancer l7policy delete private',
+    ];
+    await clouds.openstack([...gone, 'loadbalancer delete sights --cascade --wait'], 'hostlb');
+    expect(await loadBalancers()).to.deep.equal([]);
+  });
+
   it('openstacksdk does the same', async () => {
     const [flow = ''] = examples('python');
     const [id = ''] = (await clouds.python(flow + ENQUIRE)).trim().split(' ');
