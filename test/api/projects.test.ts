@@ -40,10 +40,13 @@ describe('API: projects and roles', () => {
     const { id: hostId } = await api.store.putHost({ name: 'h1', remote: 'tcp:192.0.2.1:6640' });
     for (const owner of ['acme', 'globex'] as const) {
       const { id } = await api.store.createLoadBalancer({
-        ...{ name: owner, owner, network: 'blue', vips: [] },
+        ...{ name: owner, owner, network: 'blue', vips: [], placement: 'namespace' },
         listeners: [
           {
-            ...{ name: owner, protocol: 'TCP', protocolPort: 80 },
+            ...{ name: owner, protocol: 'HTTP', protocolPort: 80 },
+            l7Policies: [
+              { name: owner, action: 'REJECT', rules: [{ type: 'PATH', compareType: 'EQUAL_TO', value: '/' }] },
+            ],
             defaultPool: {
               ...{ name: owner, algorithm: 'SOURCE_IP' },
               members: [{ name: owner, address: '10.0.0.21', protocolPort: 80 }],
@@ -54,6 +57,7 @@ describe('API: projects and roles', () => {
       });
       const { listeners, pools } = api.store.model.loadBalancers.get(id)!;
       const [pool] = pools;
+      const [policy] = listeners[0]!.l7Policies;
       await api.store.setBalancers(hostId, [
         ...[...api.store.model.loadBalancers.keys()].map((loadBalancerId) => ({
           loadBalancerId,
@@ -64,6 +68,7 @@ describe('API: projects and roles', () => {
       parts[owner] = {
         ...{ loadbalancers: id, listeners: listeners[0]!.id, pools: pool!.id, member: pool!.members[0]!.id },
         ...{ healthmonitors: pool!.healthMonitor!.id, balancers: balancer.id },
+        ...{ l7policies: policy!.id, rule: policy!.rules[0]!.id },
       };
     }
     api.view.seen = ['acme', 'globex'].map((owner) =>
@@ -73,7 +78,7 @@ describe('API: projects and roles', () => {
   after(() => api.stop());
 
   it('shows each project its own, and whoever may see all of them all', async () => {
-    for (const plural of ['loadbalancers', 'listeners', 'pools', 'healthmonitors']) {
+    for (const plural of ['loadbalancers', 'listeners', 'pools', 'healthmonitors', 'l7policies']) {
       const path = `/v2.0/lbaas/${plural}`;
       expect(await names('member', path, plural)).to.deep.equal(['acme']);
       expect(await names('observer', path, plural)).to.deep.equal(['acme']);
@@ -102,7 +107,7 @@ describe('API: projects and roles', () => {
   it("answers for what is another project's as for what is not there", async () => {
     const { acme } = parts;
     const wheres = [
-      ...['loadbalancers', 'listeners', 'pools', 'healthmonitors'].map((plural) => ({
+      ...['loadbalancers', 'listeners', 'pools', 'healthmonitors', 'l7policies'].map((plural) => ({
         path: `/v2.0/lbaas/${plural}/ID`,
         id: acme[plural]!,
       })),
@@ -111,6 +116,9 @@ describe('API: projects and roles', () => {
       { path: '/v2.0/lbaas/pools/ID/members', id: acme.pools! },
       { path: `/v2.0/lbaas/pools/ID/members/${acme.member}`, id: acme.pools! },
       { path: `/v2.0/lbaas/pools/${parts.globex.pools}/members/ID`, id: acme.member! },
+      { path: '/v2.0/lbaas/l7policies/ID/rules', id: acme.l7policies! },
+      { path: `/v2.0/lbaas/l7policies/ID/rules/${acme.rule}`, id: acme.l7policies! },
+      { path: `/v2.0/lbaas/l7policies/${parts.globex.l7policies}/rules/ID`, id: acme.rule! },
       { path: '/v1/balancers/ID', id: acme.balancers! },
       { path: '/v1/loadbalancers/ID/stats', id: acme.loadbalancers! },
       { path: '/v1/vms/ID', id: 'vm-of-acme' },
@@ -127,7 +135,7 @@ describe('API: projects and roles', () => {
       }
       expect(await status('member', 'GET', path.replace('ID', id)), path).to.be.oneOf([200, 404]);
     }
-    const children: readonly [path: string, body: (ids: Record<string, string>) => object][] = [
+    const children: [path: string, body: (ids: Record<string, string>) => object][] = [
       [
         'listeners',
         ({ loadbalancers: id }) => ({ listener: { loadbalancer_id: id, protocol: 'TCP', protocol_port: 81 } }),
@@ -142,12 +150,19 @@ describe('API: projects and roles', () => {
         ({ pools: id }) => ({ healthmonitor: { pool_id: id, type: 'TCP', delay: 5, timeout: 3, max_retries: 3 } }),
       ],
     ];
+    const redirect = { action: 'REDIRECT_TO_POOL', redirect_pool_id: acme.pools };
+    const toOthers = { l7policy: { ...redirect, listener_id: parts.globex.listeners } };
+    children.push(['l7policies', ({ listeners: id }) => ({ l7policy: { listener_id: id, action: 'REJECT' } })]);
+    children.push(['l7policies', () => toOthers]);
     for (const [path, body] of children) {
       expect(await status('other', 'POST', `/v2.0/lbaas/${path}`, body(acme)), path).to.equal(404);
     }
     const { status: list, body } = await send('other', 'GET', '/v2.0/lbaas/loadbalancers?project_id=acme');
     expect([list, body.loadbalancers]).to.deep.equal([200, []]);
     expect(api.store.model.loadBalancers.size, 'nothing came of all that').to.equal(2);
+    for (const { listeners } of api.store.model.loadBalancers.values()) {
+      expect(listeners[0]!.l7Policies.map(({ action }) => action)).to.deep.equal(['REJECT']);
+    }
   });
 
   it("lets members write their own project's, and observers nothing", async () => {

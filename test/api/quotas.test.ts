@@ -83,6 +83,23 @@ describe('API: quotas', () => {
     });
   });
 
+  it('bound L7 policies and rules', async () => {
+    await set('x', { l7policy: 1, l7rule: 2 });
+    const rule = { type: 'PATH', compare_type: 'EQUAL_TO', value: '/' };
+    const policy = (rules: number) => ({ action: 'REJECT', rules: Array.from({ length: rules }, () => rule) });
+    const shop = (...l7policies: readonly object[]) =>
+      loadBalancer({ provider: 'vm', listeners: [{ protocol: 'HTTP', protocol_port: 80, l7policies }] });
+    expect(await shop(policy(0), policy(0))).to.deep.equal(met('L7 Policy'));
+    expect(await shop(policy(3))).to.deep.equal(met('L7 Rule'));
+    expect(await shop(policy(1))).to.be.a('string');
+    const [{ id, listener_id }] = (await api.send('GET', '/v2.0/lbaas/l7policies')).body.l7policies;
+    const another = { ...policy(0), listener_id };
+    expect(await create('l7policy', another, '/v2.0/lbaas/l7policies')).to.deep.equal(met('L7 Policy'));
+    expect(await create('rule', rule, `/v2.0/lbaas/l7policies/${id}/rules`)).to.be.a('string');
+    expect(await create('rule', rule, `/v2.0/lbaas/l7policies/${id}/rules`)).to.deep.equal(met('L7 Rule'));
+    expect((await quota('x')).used).to.include({ l7policy: 1, l7rule: 2 });
+  });
+
   it('count for documents that are applied, too', async () => {
     await set('x', { member: 1 });
     const entry = (...addresses: readonly string[]) => {
