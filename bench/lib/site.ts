@@ -47,7 +47,15 @@ export function loadBalancer(
   return {
     ...ALWAYS,
     ...LOAD_BALANCER_DEFAULTS,
-    ...{ id: `lb-${index}`, key, owner: '', network: NETWORK, vips: [addressOf(32, index)], flavorId: undefined },
+    ...{
+      id: `lb-${index}`,
+      key,
+      owner: '',
+      network: NETWORK,
+      vips: [addressOf(32, index)],
+      flavorId: undefined,
+      availabilityZone: undefined,
+    },
     ...{ placement: 'switch', listeners: [{ ...listener, protocol: 'TCP', defaultPool: pool }], pools: [pool] },
     generation: options.version ?? 0,
   };

@@ -24,10 +24,12 @@ export interface MachineInput {
 
 export function machineInput(model: Model, machine: VirtualMachine, hostName: string): MachineInput {
   const { network, owner } = machine;
-  const neighbours = staticNeighbours(model, { networkId: network.id, owner }).map(({ address, mac }) => ({
-    address,
-    mac,
-  }));
+  const neighbours = staticNeighbours(model, { host: hostName, networkId: network.id, owner }).map(
+    ({ address, mac }) => ({
+      address,
+      mac,
+    }),
+  );
   // Its row changes with each report of ours, too.
   const { state: _state, error: _error, since: _since, ...lasting } = machine;
   return { machine, hostName, neighbours, identity: JSON.stringify([lasting, neighbours]) };

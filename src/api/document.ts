@@ -65,6 +65,7 @@ const loadBalancer = object({
   vips: listOf(address).optional(),
   placement: choice(PLACEMENTS).optional(),
   flavor: text.optional(),
+  availability_zone: text.optional(),
   listeners: listOf(listener).optional(),
   pools: listOf(pool).optional(),
 });
@@ -93,9 +94,9 @@ type LoadBalancerEntry = z.output<typeof loadBalancer>;
 
 /** The load balancer of the document as the store takes it. Lists that the document leaves out are empty. */
 export function loadBalancerSpec(entry: LoadBalancerEntry): LoadBalancerSpec & { readonly name: string } {
-  const { name, description, owner, network, placement, flavor } = entry;
+  const { name, description, owner, network, placement, flavor, availability_zone: availabilityZone } = entry;
   return {
-    ...{ name, description, owner, network, placement, flavor },
+    ...{ name, description, owner, network, placement, flavor, availabilityZone },
     ...attributes.loadBalancerAttributes(entry),
     vips: entry.vips ?? [],
     adminStateUp: entry.admin_state_up,

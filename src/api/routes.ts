@@ -3,6 +3,7 @@ import { discoveryRoutes } from './discovery.ts';
 import { networkRoutes as neutronNetworkRoutes } from './neutron/networks.ts';
 import { portRoutes } from './neutron/ports.ts';
 import { amphoraRoutes } from './octavia/amphorae.ts';
+import { availabilityZoneRoutes } from './octavia/availability-zones.ts';
 import { flavorRoutes } from './octavia/flavors.ts';
 import { healthMonitorRoutes } from './octavia/health-monitors.ts';
 import { l7PolicyRoutes } from './octavia/l7-policies.ts';
@@ -41,6 +42,7 @@ const lbaas = [
   ...memberRoutes,
   ...healthMonitorRoutes,
   ...flavorRoutes,
+  ...availabilityZoneRoutes,
   ...providerRoutes,
   ...amphoraRoutes,
   ...quotaRoutes,

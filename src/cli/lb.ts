@@ -36,6 +36,7 @@ interface CreateOptions extends CommonOptions, Attributes {
   readonly vip?: readonly string[];
   readonly placement?: string;
   readonly flavor?: string;
+  readonly availabilityZone?: string;
   readonly owner?: string;
   readonly description?: string;
   readonly disable?: boolean;
@@ -50,6 +51,10 @@ export function addLoadBalancerCommands(program: Command, io: Io): void {
     .requiredOption('--network <network>', 'name or id of the network whose clients it serves')
     .option('--vip <address>', 'its address; once for IPv4, once for IPv6 (default: a free one)', collect)
     .addOption(new Option('--placement <placement>', 'where its balancers live (default: switch)').choices(PLACEMENTS))
+    .option(
+      '--availability-zone <zone>',
+      'balancers only on the hosts of this zone (default: on every host with a client)',
+    )
     .option('--flavor <flavor>', 'name or id of its flavor (default: the default one of the placement)')
     .option('--owner <owner>', 'tenant whose VMs it serves (default: VMs of every owner)')
     .option('--description <text>', 'what it is for')
@@ -132,11 +137,11 @@ function attributesOf({ lookupMode, returnPath, untilReady }: Attributes): Row {
 }
 
 function createBody(options: CreateOptions): Row {
-  const { name, network, vip = [], placement, flavor, owner, description, disable } = options;
+  const { name, network, vip = [], placement, flavor, availabilityZone: zone, owner, description, disable } = options;
   const [first, ...others] = vip;
   return {
     ...{ name, vip_network_id: network, vip_address: first, provider: placement, project_id: owner, description },
-    ...{ flavor_id: flavor, ...attributesOf(options) },
+    ...{ flavor_id: flavor, availability_zone: zone, ...attributesOf(options) },
     additional_vips: others.map((address) => ({ ip_address: address })),
     admin_state_up: disable !== true,
   };

@@ -27,6 +27,7 @@ import { addStatusCommand } from './status.ts';
 import { addTraceCommand } from './trace.ts';
 import { addUserCommands } from './user.ts';
 import { addVmCommands } from './vm.ts';
+import { addZoneCommands } from './zone.ts';
 
 export const EXIT_OK = 0;
 export const EXIT_FAILED = 1;
@@ -80,6 +81,7 @@ export async function createProgram(args: readonly string[], io: Io): Promise<Co
     addBalancerCommands,
     addFlavorCommands,
     addFlavorProfileCommands,
+    addZoneCommands,
     addLoadBalancerLines,
     addApplyCommand,
     addMigrationCommands,

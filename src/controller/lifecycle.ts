@@ -1,7 +1,8 @@
 /**
  * The lifecycle rule: a load balancer has its balancer on a host exactly while the host has a client of it, plus a
- * linger time after the last one left.
+ * linger time after the last one left. In an availability zone, on no other hosts.
  */
+import { mayBeOn } from '../model/neighbours.ts';
 import type { LoadBalancer, Model } from '../model/types.ts';
 import { balancersOn } from './model-index.ts';
 import { type ClassifiedPort, clientsOf } from './ports.ts';
@@ -40,7 +41,8 @@ export function createLifecycle({ hostId, lingerMs, onDue, now = () => performan
       present ??= inherit(model);
       const time = now();
       const next = new Map<string, number | undefined>();
-      for (const { id } of clientsOf(model, ports)) next.set(id, undefined);
+      const host = model.hosts.get(hostId)?.name ?? '';
+      for (const one of clientsOf(model, ports)) if (mayBeOn(one, host)) next.set(one.id, undefined);
       for (const [id, left = time] of present) {
         if (next.has(id) || !model.loadBalancers.get(id)?.adminStateUp) continue;
         if (time - left < lingerMs) next.set(id, left);

@@ -1,6 +1,8 @@
 /** Specs after validation: canonical text, every default filled in, references resolved. Ready to be written. */
 import type { L7Policy, L7Rule } from './l7.ts';
 import type {
+  AvailabilityZone,
+  AvailabilityZoneProfile,
   Flavor,
   FlavorProfile,
   HealthMonitor,
@@ -76,5 +78,7 @@ export interface PoolDraft extends Omit<Pool, Given | 'members' | 'healthMonitor
 export type MemberDraft = Omit<Member, Given>;
 export type HealthMonitorDraft = Omit<HealthMonitor, Given>;
 export type FlavorProfileDraft = Omit<FlavorProfile, 'id'>;
+export type AvailabilityZoneProfileDraft = Omit<AvailabilityZoneProfile, 'id'>;
+export type AvailabilityZoneDraft = Omit<AvailabilityZone, 'id'>;
 export type FlavorDraft = Omit<Flavor, 'id'>;
 export type VirtualMachineDraft = Omit<VirtualMachine, 'id' | 'key' | 'mac' | 'state' | 'error' | 'since'>;

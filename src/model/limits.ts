@@ -19,6 +19,7 @@ export const LIMITS = {
   maxVlan: 4094,
   allowedCidrsPerListener: 256,
   flavors: 1000,
+  hostsPerZone: 1000,
   minVcpus: 0.01,
   maxVcpus: 64,
   minMemoryMib: 16,

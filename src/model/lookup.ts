@@ -3,6 +3,8 @@ import { ModelError } from './errors.ts';
 import type { L7Policy, L7Rule } from './l7.ts';
 import { loadBalancerAbove } from './load-balancer-index.ts';
 import type {
+  AvailabilityZone,
+  AvailabilityZoneProfile,
   Flavor,
   FlavorData,
   FlavorProfile,
@@ -30,6 +32,8 @@ export const EMPTY_MODEL: Model = {
   ownerKeys: new Map(),
   flavorProfiles: new Map(),
   flavors: new Map(),
+  availabilityZoneProfiles: new Map(),
+  availabilityZones: new Map(),
   virtualMachines: new Map(),
   quotas: new Map(),
   observations: new Map(),
@@ -106,6 +110,22 @@ export function findFlavor(model: Model, idOrName: string): Flavor | undefined {
 /** By id, else by name. */
 export function findVirtualMachine(model: Model, idOrName: string): VirtualMachine | undefined {
   return model.virtualMachines.get(idOrName) ?? byName(model.virtualMachines, idOrName);
+}
+
+/** By id, else by name. */
+export function findAvailabilityZone(model: Model, idOrName: string): AvailabilityZone | undefined {
+  return model.availabilityZones.get(idOrName) ?? byName(model.availabilityZones, idOrName);
+}
+
+/** By id or name. Throws ModelError('not-found'). */
+export function requireAvailabilityZone(model: Model, idOrName: string): AvailabilityZone {
+  return found(findAvailabilityZone(model, idOrName), 'Availability Zone', idOrName);
+}
+
+/** By id or name. Throws ModelError('not-found'). */
+export function requireAvailabilityZoneProfile(model: Model, idOrName: string): AvailabilityZoneProfile {
+  const { availabilityZoneProfiles: profiles } = model;
+  return found(profiles.get(idOrName) ?? byName(profiles, idOrName), 'Availability Zone Profile', idOrName);
 }
 
 /** What a load balancer without a flavor gets: the placement's own defaults. */

@@ -12,12 +12,20 @@ export interface StaticNeighbour {
 
 /** Where a VM is and whose it is; an empty owner matches any. */
 export interface Neighbourhood {
+  /** Name of its host; undefined: not known yet. */
+  readonly host?: string | undefined;
   readonly networkId: string;
   readonly owner: string;
 }
 
+/** Whether the load balancer may have a balancer on the host of that name. */
+export function mayBeOn({ availabilityZone }: Pick<LoadBalancer, 'availabilityZone'>, host: string): boolean {
+  return availabilityZone === undefined || availabilityZone.profile.hosts.includes(host);
+}
+
 /** Whether a load balancer is for clients there: its network, and its owner, where none on either side matches any. */
-export function isServedTo(loadBalancer: LoadBalancer, { networkId, owner }: Neighbourhood): boolean {
+export function isServedTo(loadBalancer: LoadBalancer, { host, networkId, owner }: Neighbourhood): boolean {
+  if (host !== undefined && !mayBeOn(loadBalancer, host)) return false;
   if (loadBalancer.network.id !== networkId) return false;
   return owner === '' || loadBalancer.owner === '' || loadBalancer.owner === owner;
 }

@@ -55,6 +55,8 @@ export interface LoadBalancerSpec {
   readonly lookupMode?: LookupMode | undefined;
   readonly returnPath?: ReturnPath | undefined;
   readonly untilReady?: UntilReady | undefined;
+  /** Name or id of an availability zone; absent = balancers on every host with a client. */
+  readonly availabilityZone?: string | undefined;
   /** Flavor id or name; absent = the default flavor of the placement, if there is one. */
   readonly flavor?: string | undefined;
   readonly adminStateUp?: boolean | undefined;
@@ -164,6 +166,21 @@ export interface FlavorProfileSpec {
   readonly data?: Partial<FlavorData> | undefined;
 }
 
+export interface AvailabilityZoneProfileSpec {
+  readonly name: string;
+  readonly placement: Placement;
+  /** Names of hosts. */
+  readonly hosts: readonly string[];
+}
+
+export interface AvailabilityZoneSpec {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly enabled?: boolean | undefined;
+  /** Id or name of a profile. */
+  readonly profile: string;
+}
+
 export interface FlavorSpec {
   readonly name: string;
   readonly description?: string | undefined;
@@ -210,6 +227,8 @@ export type PoolPatch = Patch<Omit<PoolSpec, 'protocol' | 'members' | 'healthMon
 };
 export type MemberPatch = Omit<MemberSpec, 'address' | 'protocolPort' | 'subnetId'>;
 export type HealthMonitorPatch = Patch<Omit<HealthMonitorSpec, 'type'>>;
+export type AvailabilityZoneProfilePatch = Patch<AvailabilityZoneProfileSpec>;
+export type AvailabilityZonePatch = Patch<Omit<AvailabilityZoneSpec, 'name' | 'profile'>>;
 export type FlavorPatch = Patch<Omit<FlavorSpec, 'profile'>>;
 /** Placement and data only while no flavor uses the profile. */
 export type FlavorProfilePatch = Patch<FlavorProfileSpec>;

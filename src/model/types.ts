@@ -127,6 +127,8 @@ export interface LoadBalancer {
   readonly untilReady: UntilReady;
   /** One of the model's flavors, of this placement; undefined = the placement's own defaults. */
   readonly flavorId: string | undefined;
+  /** Undefined: on every host with a client. */
+  readonly availabilityZone: AvailabilityZone | undefined;
   readonly adminStateUp: boolean;
   readonly tags: Tags;
   readonly listeners: readonly Listener[];
@@ -365,6 +367,25 @@ export interface Flavor {
   readonly profile: FlavorProfile;
 }
 
+/** A group of hosts, for load balancers of one placement. */
+export interface AvailabilityZoneProfile {
+  readonly id: string;
+  readonly name: string;
+  readonly placement: Placement;
+  /** Names of hosts, those that are yet to come too. */
+  readonly hosts: readonly string[];
+}
+
+/** What a load balancer names whose balancers shall be on the hosts of a group alone. */
+export interface AvailabilityZone {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  /** Whether new load balancers may name it. */
+  readonly enabled: boolean;
+  readonly profile: AvailabilityZoneProfile;
+}
+
 export const VIRTUAL_MACHINE_KINDS = ['namespace', 'container', 'vm'] as const;
 export type VirtualMachineKind = (typeof VIRTUAL_MACHINE_KINDS)[number];
 
@@ -428,6 +449,8 @@ export interface Model {
   readonly ownerKeys: ReadonlyMap<string, number>;
   readonly flavorProfiles: ReadonlyMap<string, FlavorProfile>;
   readonly flavors: ReadonlyMap<string, Flavor>;
+  readonly availabilityZoneProfiles: ReadonlyMap<string, AvailabilityZoneProfile>;
+  readonly availabilityZones: ReadonlyMap<string, AvailabilityZone>;
   readonly virtualMachines: ReadonlyMap<string, VirtualMachine>;
   /** By owner, as far as they are not QUOTA_DEFAULTS. */
   readonly quotas: ReadonlyMap<string, Quota>;

@@ -4,6 +4,14 @@
  */
 
 export {
+  draftAvailabilityZone,
+  draftAvailabilityZoneProfile,
+  patchedAvailabilityZone,
+  patchedAvailabilityZoneProfile,
+  requireUnusedZone,
+  requireUnusedZoneProfile,
+} from './validation/availability-zones.ts';
+export {
   draftFlavor,
   draftFlavorProfile,
   patchedFlavor,

@@ -2,6 +2,7 @@ import { LISTENER_DEFAULTS, LOAD_BALANCER_DEFAULTS, POOL_DEFAULTS, TIMEOUT_DEFAU
 import type { L7Action, L7CompareType, L7Policy, L7Rule, L7RuleType } from '../model/l7.ts';
 import type {
   Algorithm,
+  AvailabilityZone,
   HealthMonitor,
   HttpCheck,
   InsertHeader,
@@ -35,7 +36,11 @@ import { share } from './share.ts';
 export function buildLoadBalancer(
   rows: Rows,
   id: string,
-  context: { readonly previous: LoadBalancer | undefined; readonly networks: ReadonlyMap<string, Network> },
+  context: {
+    readonly previous: LoadBalancer | undefined;
+    readonly networks: ReadonlyMap<string, Network>;
+    readonly zones: ReadonlyMap<string, AvailabilityZone>;
+  },
 ): LoadBalancer | undefined {
   const row = rows.loadBalancers.get(id);
   const network = row === undefined ? undefined : context.networks.get(row.network);
@@ -62,6 +67,7 @@ export function buildLoadBalancer(
     returnPath: (row.return_path as ReturnPath | undefined) ?? LOAD_BALANCER_DEFAULTS.returnPath,
     untilReady: (row.until_ready as UntilReady | undefined) ?? LOAD_BALANCER_DEFAULTS.untilReady,
     flavorId: row.flavor,
+    availabilityZone: row.availability_zone === undefined ? undefined : context.zones.get(row.availability_zone),
     adminStateUp: row.admin_state_up,
     tags: row.tags,
     listeners,

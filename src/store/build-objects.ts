@@ -1,6 +1,8 @@
 /** One row to one object of the model, sharing with what was there. Undefined: there is no such object (any more). */
 import { NETWORK_DEFAULTS } from '../model/defaults.ts';
 import type {
+  AvailabilityZone,
+  AvailabilityZoneProfile,
   Balancer,
   BalancerState,
   Flavor,
@@ -101,6 +103,31 @@ export function buildFlavor(
   if (row === undefined || profile === undefined) return undefined;
   const { name, description, enabled, is_default: isDefault } = row;
   return share(known.previous, { id, name, description, enabled, isDefault, profile });
+}
+
+export function buildAvailabilityZoneProfile(
+  rows: Rows,
+  id: string,
+  previous: AvailabilityZoneProfile | undefined,
+): AvailabilityZoneProfile | undefined {
+  const row = rows.availabilityZoneProfiles.get(id);
+  if (row === undefined) return undefined;
+  return share(previous, { id, name: row.name, placement: row.placement as Placement, hosts: [...row.hosts].sort() });
+}
+
+export function buildAvailabilityZone(
+  rows: Rows,
+  id: string,
+  known: {
+    readonly profiles: ReadonlyMap<string, AvailabilityZoneProfile>;
+    readonly previous: AvailabilityZone | undefined;
+  },
+): AvailabilityZone | undefined {
+  const row = rows.availabilityZones.get(id);
+  const profile = row === undefined ? undefined : known.profiles.get(row.profile);
+  if (row === undefined || profile === undefined) return undefined;
+  const { name, description, enabled } = row;
+  return share(known.previous, { id, name, description, enabled, profile });
 }
 
 /** A machine of a host that was removed counts as gone. */

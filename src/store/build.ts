@@ -16,6 +16,8 @@ import type { BalancerAddress, LoadBalancer, Model, RegisteredPort } from '../mo
 import type { Row } from '../ovsdb/index.ts';
 import { buildLoadBalancer } from './build-load-balancer.ts';
 import {
+  buildAvailabilityZone,
+  buildAvailabilityZoneProfile,
   buildBalancer,
   buildFlavor,
   buildFlavorProfile,
@@ -61,8 +63,15 @@ export class ModelBuilder {
     const neighbours = merge(previous.neighbours, changed.networks, (id) => rows.networks.get(id)?.neighbours);
     const hosts = merge(previous.hosts, changed.hosts, (id, old) => buildHost(rows, id, old));
     const ports = this.#mergePorts(changed.ports);
-    const loadBalancers = merge(previous.loadBalancers, this.#reached(changed, networks.changed), (id, old) => {
-      const built = buildLoadBalancer(rows, id, { previous: old, networks: networks.objects });
+    const zoneProfiles = merge(previous.availabilityZoneProfiles, changed.availabilityZoneProfiles, (id, old) =>
+      buildAvailabilityZoneProfile(rows, id, old),
+    );
+    const zones = merge(previous.availabilityZones, this.#reachedZones(changed), (id, old) =>
+      buildAvailabilityZone(rows, id, { profiles: zoneProfiles.objects, previous: old }),
+    );
+    const above = { networks: networks.changed, zones: zones.changed };
+    const loadBalancers = merge(previous.loadBalancers, this.#reached(changed, above), (id, old) => {
+      const built = buildLoadBalancer(rows, id, { previous: old, networks: networks.objects, zones: zones.objects });
       this.#relate(id, built);
       return built;
     });
@@ -102,6 +111,8 @@ export class ModelBuilder {
       ownerKeys: owners.keys,
       flavorProfiles: flavorProfiles.objects,
       flavors: flavors.objects,
+      availabilityZoneProfiles: zoneProfiles.objects,
+      availabilityZones: zones.objects,
       virtualMachines: virtualMachines.objects,
       quotas: owners.quotas,
       observations: observations.objects,
@@ -127,7 +138,10 @@ export class ModelBuilder {
   }
 
   /** The load balancers that a change can reach. A new row below one always comes with a change of its parent. */
-  #reached(changed: ChangedRows, networks: ReadonlySet<string>): readonly string[] {
+  #reached(
+    changed: ChangedRows,
+    { networks, zones }: Readonly<Record<'networks' | 'zones', ReadonlySet<string>>>,
+  ): readonly string[] {
     const ids = new Set(changed.loadBalancers);
     const { listeners, l7Policies, l7Rules, pools, members, vips } = changed;
     for (const children of [listeners, l7Policies, l7Rules, pools, members, vips]) {
@@ -136,8 +150,10 @@ export class ModelBuilder {
         if (id !== undefined) ids.add(id);
       }
     }
-    if (networks.size > 0) {
-      for (const { id, network } of this.#model.loadBalancers.values()) if (networks.has(network.id)) ids.add(id);
+    if (networks.size + zones.size > 0) {
+      for (const { id, network, availabilityZone: zone } of this.#model.loadBalancers.values()) {
+        if (networks.has(network.id) || (zone !== undefined && zones.has(zone.id))) ids.add(id);
+      }
     }
     // New ones join the model in the order of their creation.
     const key = (id: string) => this.#rows.loadBalancers.get(id)?.key ?? 0;
@@ -157,6 +173,14 @@ export class ModelBuilder {
       if (!this.#rows.observations.has(row)) this.#observers.delete(row);
     }
     return ids;
+  }
+
+  #reachedZones(changed: ChangedRows): ReadonlySet<string> {
+    if (changed.availabilityZoneProfiles.size === 0) return changed.availabilityZones;
+    const using = [...this.#rows.availabilityZones.values()].filter((row) =>
+      changed.availabilityZoneProfiles.has(row.profile),
+    );
+    return new Set([...changed.availabilityZones, ...using.map((row) => row._uuid)]);
   }
 
   #reachedFlavors(changed: ChangedRows): ReadonlySet<string> {

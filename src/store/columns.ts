@@ -1,6 +1,8 @@
 /** The attributes of drafts and objects as columns: what an insert writes, and an update of what differs. */
 import { isDeepStrictEqual } from 'node:util';
 import type {
+  AvailabilityZoneDraft,
+  AvailabilityZoneProfileDraft,
   FlavorDraft,
   FlavorProfileDraft,
   HealthMonitorDraft,
@@ -144,6 +146,14 @@ export function flavorProfileColumns({ name, placement, data }: FlavorProfileDra
 
 export function flavorColumns({ name, description, enabled, isDefault, profile }: FlavorDraft) {
   return { name, description, enabled, is_default: isDefault, profile: profile.id };
+}
+
+export function availabilityZoneProfileColumns({ name, placement, hosts }: AvailabilityZoneProfileDraft) {
+  return { name, placement, hosts };
+}
+
+export function availabilityZoneColumns({ name, description, enabled, profile }: AvailabilityZoneDraft) {
+  return { name, description, enabled, profile: profile.id };
 }
 
 /** The columns that differ; undefined when none does. */

@@ -56,6 +56,7 @@ export const LoadBalancerTable = table('Load_Balancer', {
   return_path: optional(string),
   until_ready: optional(string),
   flavor: optional(uuid),
+  availability_zone: optional(uuid),
   admin_state_up: boolean,
   listeners: setOf(uuid),
   pools: setOf(uuid),
@@ -213,6 +214,19 @@ export const FlavorTable = table('Flavor', {
   profile: uuid,
 });
 
+export const AvailabilityZoneProfileTable = table('Availability_Zone_Profile', {
+  name: string,
+  placement: string,
+  hosts: setOf(string),
+});
+
+export const AvailabilityZoneTable = table('Availability_Zone', {
+  name: string,
+  description: string,
+  enabled: boolean,
+  profile: uuid,
+});
+
 export const VirtualMachineTable = table('Virtual_Machine', {
   key: integer,
   name: string,
@@ -250,6 +264,8 @@ export const TABLES = {
   observations: ObservationTable,
   flavorProfiles: FlavorProfileTable,
   flavors: FlavorTable,
+  availabilityZoneProfiles: AvailabilityZoneProfileTable,
+  availabilityZones: AvailabilityZoneTable,
   virtualMachines: VirtualMachineTable,
 } as const;
 

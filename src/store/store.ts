@@ -6,6 +6,7 @@ import type * as types from './types.ts';
 import { Writer, type WriterInit } from './writer.ts';
 import { allocateAddresses, releaseAddresses } from './writes/addresses.ts';
 import { applyLoadBalancer } from './writes/apply.ts';
+import * as zones from './writes/availability-zones.ts';
 import * as flavors from './writes/flavors.ts';
 import * as hosts from './writes/hosts.ts';
 import * as l7 from './writes/l7-policies.ts';
@@ -204,6 +205,30 @@ class OvsdbStore implements types.Store {
 
   applyLoadBalancer(spec: types.LoadBalancerSpec & { readonly name: string }): Promise<types.Written> {
     return this.#writer.write(applyLoadBalancer(spec));
+  }
+
+  createAvailabilityZoneProfile(spec: types.AvailabilityZoneProfileSpec): Promise<types.Written> {
+    return this.#writer.write(zones.createAvailabilityZoneProfile(spec));
+  }
+
+  updateAvailabilityZoneProfile(idOrName: string, patch: types.AvailabilityZoneProfilePatch): Promise<types.Written> {
+    return this.#writer.write(zones.updateAvailabilityZoneProfile(idOrName, patch));
+  }
+
+  deleteAvailabilityZoneProfile(idOrName: string): Promise<types.Written> {
+    return this.#writer.write(zones.deleteAvailabilityZoneProfile(idOrName));
+  }
+
+  createAvailabilityZone(spec: types.AvailabilityZoneSpec): Promise<types.Written> {
+    return this.#writer.write(zones.createAvailabilityZone(spec));
+  }
+
+  updateAvailabilityZone(idOrName: string, patch: types.AvailabilityZonePatch): Promise<types.Written> {
+    return this.#writer.write(zones.updateAvailabilityZone(idOrName, patch));
+  }
+
+  deleteAvailabilityZone(idOrName: string): Promise<types.Written> {
+    return this.#writer.write(zones.deleteAvailabilityZone(idOrName));
   }
 
   createFlavorProfile(spec: types.FlavorProfileSpec): Promise<types.Written> {

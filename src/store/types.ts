@@ -1,4 +1,8 @@
 import type {
+  AvailabilityZonePatch,
+  AvailabilityZoneProfilePatch,
+  AvailabilityZoneProfileSpec,
+  AvailabilityZoneSpec,
   FlavorPatch,
   FlavorProfilePatch,
   FlavorProfileSpec,
@@ -143,6 +147,13 @@ export interface Store {
   /** Makes the load balancer of that name and owner be as specified, in one transaction; creates it if there is none. */
   applyLoadBalancer(spec: LoadBalancerSpec & { readonly name: string }): Promise<Written>;
 
+  createAvailabilityZoneProfile(spec: AvailabilityZoneProfileSpec): Promise<Written>;
+  /** Load balancers in its zones follow its hosts. */
+  updateAvailabilityZoneProfile(idOrName: string, patch: AvailabilityZoneProfilePatch): Promise<Written>;
+  deleteAvailabilityZoneProfile(idOrName: string): Promise<Written>;
+  createAvailabilityZone(spec: AvailabilityZoneSpec): Promise<Written>;
+  updateAvailabilityZone(idOrName: string, patch: AvailabilityZonePatch): Promise<Written>;
+  deleteAvailabilityZone(idOrName: string): Promise<Written>;
   createFlavorProfile(spec: FlavorProfileSpec): Promise<Written>;
   updateFlavorProfile(idOrName: string, patch: FlavorProfilePatch): Promise<Written>;
   deleteFlavorProfile(idOrName: string): Promise<Written>;

@@ -123,6 +123,7 @@ export function loadBalancer(listeners: readonly Listener[], given: Partial<Load
     vips: ['10.0.0.100', 'fd00::100'],
     placement: 'namespace',
     flavorId: undefined,
+    availabilityZone: undefined,
     listeners,
     pools,
     generation: 1,

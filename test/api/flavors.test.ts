@@ -125,6 +125,8 @@ describe('API: flavors and their profiles', () => {
     }
     expect((await fault('GET', '/v2.0/lbaas/providers/cloud/flavor_capabilities'))[0]).to.equal(400);
     const zones = await api.send('GET', '/v2.0/lbaas/providers/vm/availability_zone_capabilities');
-    expect(zones.body).to.deep.equal({ availability_zone_capabilities: [] });
+    expect(zones.body).to.deep.equal({
+      availability_zone_capabilities: [{ name: 'hosts', description: 'Names of the hosts that run balancers' }],
+    });
   });
 });

@@ -49,6 +49,8 @@ describe('API: requests made from its description', () => {
     });
     const profile = await store.createFlavorProfile({ name: 'small', placement: 'namespace', data: { vcpus: 1 } });
     await store.createFlavor({ name: 'small', profile: profile.id });
+    const rack = await store.createAvailabilityZoneProfile({ name: 'rack1', placement: 'switch', hosts: ['h1'] });
+    await store.createAvailabilityZone({ name: 'rack1', profile: rack.id });
     await store.createVirtualMachine({ name: 's1', host: 'h1', network: 'blue' });
     await store.putPort({ ifaceId: 'tap7', name: 'c1' });
     api.view.seen = [clientPort({ ifaceId: 'tap7', host: 'h1', network })];
@@ -59,6 +61,7 @@ describe('API: requests made from its description', () => {
   /** Ids of what there is now, by what attributes and parameters call them. */
   function known(): Readonly<Record<string, readonly string[]>> {
     const { loadBalancers, networks, hosts, flavors, flavorProfiles, virtualMachines } = api.store.model;
+    const zoneProfiles = [...api.store.model.availabilityZoneProfiles.keys()];
     const all = [...loadBalancers.values()];
     const [listeners, pools] = [all.flatMap((lb) => lb.listeners), all.flatMap((lb) => lb.pools)];
     const policies = listeners.flatMap((listener) => listener.l7Policies);
@@ -69,6 +72,11 @@ describe('API: requests made from its description', () => {
       ...{ l7policy: ids(policies), rule: ids(policies.flatMap(({ rules }) => rules)), redirect_pool: ids(pools) },
       ...{ member: ids(pools.flatMap((pool) => pool.members)), network: [...ids(networks.values()), 'blue'] },
       ...{ healthmonitor: ids(pools.map((pool) => pool.healthMonitor)), subnet: [], host: ['h1', ...hosts.keys()] },
+      ...{
+        availabilityzone: ['rack1'],
+        availabilityzoneprofile: zoneProfiles,
+        availability_zone_profile: zoneProfiles,
+      },
       ...{ flavor: [...flavors.keys()], flavor_profile: [...flavorProfiles.keys()] },
       ...{ flavorprofile: [...flavorProfiles.keys()], vm: ['tap7', 's1', ...virtualMachines.keys()] },
       ...{ user: ['ann', ...ids(api.accounts.users())], provider: ['switch', 'vm'], quota: ['acme'] },

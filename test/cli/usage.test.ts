@@ -109,6 +109,7 @@ describe('CLI: usage', () => {
       'healthmonitor',
       'flavor',
       'flavorprofile',
+      'zone',
       'network',
       'host',
       'vm',

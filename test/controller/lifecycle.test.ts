@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createLifecycle, type Lifecycle } from '../../src/controller/lifecycle.ts';
 import type { Balancer, Model } from '../../src/model/types.ts';
-import { loadBalancer, modelOf, red } from '../model/fixtures.ts';
+import { host, loadBalancer, modelOf, red } from '../model/fixtures.ts';
 import { type Clock, stopTime } from '../support/clock.ts';
 import { clientPort } from '../support/model.ts';
 
@@ -47,6 +47,21 @@ describe('the lifecycle of balancers on a host', () => {
     clock.pass(2);
     expect(due).to.have.length(1);
     expect(present(model)).to.deep.equal([]);
+  });
+
+  it('is on no host that is not of its availability zone', () => {
+    const zoneOf = (...hosts: readonly string[]) => ({
+      ...{ id: 'z', name: 'z', description: '', enabled: true },
+      profile: { id: 'p', name: 'p', placement: 'switch' as const, hosts },
+    });
+    const inZone = (...hosts: readonly string[]) =>
+      modelOf({ hosts: [host('h1')], loadBalancers: [{ ...web, availabilityZone: zoneOf(...hosts) }] });
+    lifecycle = createLifecycle({ hostId: 'host-h1', lingerMs: LINGER_MS, onDue: () => {}, now: clock.now });
+    expect(present(inZone('h2'), client)).to.deep.equal([]);
+    expect(present(inZone('h1', 'h2'), client)).to.deep.equal([web.id]);
+    present(inZone('h2'), client);
+    clock.pass(LINGER_MS + 1);
+    expect(present(inZone('h2'), client), 'gone after a linger time').to.deep.equal([]);
   });
 
   it('asks for an update when a linger time is over, and no more', () => {

@@ -82,6 +82,7 @@ export function loadBalancer(name: string, attributes: Partial<LoadBalancer> = {
     vips: ['10.0.0.100'],
     placement: 'switch',
     flavorId: undefined,
+    availabilityZone: undefined,
     listeners: [],
     pools: [],
     generation: 1,

@@ -24,6 +24,7 @@ describe('load balancer rules', () => {
       vips: ['10.0.0.101', 'fd00::100'],
       placement: 'switch',
       flavorId: undefined,
+      availabilityZone: undefined,
       listeners: [],
       pools: [],
     });

@@ -116,6 +116,15 @@ const ACTIONS = {
   deleteVirtualMachine: (store: Store, pick: number) => store.deleteVirtualMachine(`m${pick % 5}`),
   setVirtualMachineState: (store: Store, pick: number, value: number) =>
     store.setVirtualMachineState(at(machines(store), pick)?.id ?? '', value % 2 === 0 ? 'ready' : 'failed'),
+  createZone: async (store: Store, pick: number, value: number) => {
+    const profile = { name: `z${pick % 2}`, placement: 'switch', hosts: [`h${value % 3}`] } as const;
+    const { id } = await store.createAvailabilityZoneProfile(profile);
+    await store.createAvailabilityZone({ name: profile.name, profile: id });
+  },
+  moveZone: (store: Store, pick: number, value: number) =>
+    store.updateAvailabilityZoneProfile(`z${pick % 2}`, { hosts: [`h${value % 3}`, `h${value % 2}`] }),
+  createInZone: (store: Store, pick: number) =>
+    store.createLoadBalancer({ name: 'zoned', network: 'blue', vips: [], availabilityZone: `z${pick % 2}` }),
   setQuota: (store: Store, pick: number, value: number) =>
     store.setQuota(`t${pick % 4}`, {
       [QUOTA_KINDS[value % QUOTA_KINDS.length]!]: value % 2 === 0 ? 3 + (value % 5) : undefined,

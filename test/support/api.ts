@@ -97,6 +97,9 @@ export async function startApi(options: ApiFixtureOptions = {}): Promise<ApiFixt
       for (const id of loadBalancers.keys()) await store.deleteLoadBalancer(id, { cascade: true });
       for (const id of flavors.keys()) await store.deleteFlavor(id);
       for (const id of flavorProfiles.keys()) await store.deleteFlavorProfile(id);
+      const { availabilityZones, availabilityZoneProfiles } = store.model;
+      for (const id of availabilityZones.keys()) await store.deleteAvailabilityZone(id);
+      for (const id of availabilityZoneProfiles.keys()) await store.deleteAvailabilityZoneProfile(id);
       for (const id of hosts.keys()) await store.deleteHost(id);
       for (const id of networks.keys()) await store.deleteNetwork(id);
       for (const ifaceId of ports.keys()) await store.deletePort(ifaceId);

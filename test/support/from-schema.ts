@@ -24,6 +24,8 @@ const FITTING: readonly (readonly [RegExp, readonly string[]])[] = [
   [/^balancer_range$/, ['10.0.0.240-10.0.0.250', '10.0.0.240']],
   [/^(provider|provider_name|placement)$/, ['switch', 'switch', 'namespace', 'container', 'vm']],
   [/^flavor_data$/, ['{}', '{"vcpus":1}', '{"memory_mib":64,"max_connections":100}', '{"vcpus":']],
+  [/^availability_zone_data$/, ['{"hosts":["h1"]}', '{"hosts":[]}', '{']],
+  [/^availability_zone$/, ['rack1', 'rack1', 'rack2']],
   [/^remote$/, ['tcp:192.0.2.1:6640', 'unix:/run/db.sock', 'ptcp:6640']],
   [/^cookie_name$/, ['SID', 'a b']],
   [/^redirect_(url|prefix)$/, ['http://x.example/', 'https://x.example/a?b=c', 'ftp://x']],

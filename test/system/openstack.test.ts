@@ -4,6 +4,7 @@ import type { LoadBalancerJson } from '../../src/api/resources.ts';
 import { Clouds, commands, examples } from '../support/openstack.ts';
 import { requireSystem } from '../support/requirements.ts';
 import { BLUE, vmAt } from '../support/site.ts';
+import { until } from '../support/until.ts';
 import { World } from '../support/world.ts';
 
 /** What the page leaves to the reader. */
@@ -113,6 +114,35 @@ describe("OpenStack's clients", function () {
     ];
     await clouds.openstack([...gone, 'loadbalancer delete sights --cascade --wait'], 'hostlb');
     expect(await loadBalancers()).to.deep.equal([]);
+  });
+
+  it('availability zones keep balancers to their hosts, and balancers follow when the hosts change', async () => {
+    const post = async (what: string, body: object) => {
+      const path = `/v2.0/lbaas/${what.replaceAll('_', '')}s`;
+      return (await world.client.request('POST', path, { [what]: body })).body as Record<
+        string,
+        { readonly id: string }
+      >;
+    };
+    const hosts = (...names: readonly string[]) => JSON.stringify({ hosts: names });
+    const rack = { name: 'rack1', provider_name: 'switch', availability_zone_data: hosts('h1') };
+    const { id } = (await post('availability_zone_profile', rack)).availability_zone_profile!;
+    await post('availability_zone', { name: 'rack1', availability_zone_profile_id: id });
+    const where = async () => (await world.balancers()).map(({ host }) => host);
+    const subnet = 'blue-10.0.0.0/24';
+    const shown = await clouds.openstack(
+      [
+        `loadbalancer create --name zoned --vip-subnet-id ${subnet} --availability-zone rack1 --wait`,
+        'loadbalancer availabilityzone list',
+      ],
+      'hostlb',
+    );
+    expect(shown).to.include('rack1');
+    await until(async () => (await where()).join() === 'h1', { what: 'a balancer on h1 alone' });
+    const change = { availability_zone_profile: { availability_zone_data: hosts('h2') } };
+    await world.client.request('PUT', `/v2.0/lbaas/availabilityzoneprofiles/${id}`, change);
+    await until(async () => (await where()).join() === 'h2', { what: 'a balancer on h2 alone' });
+    await world.remove('zoned');
   });
 
   it('openstacksdk does the same', async () => {

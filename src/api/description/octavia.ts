@@ -1,5 +1,6 @@
 /** Octavia's operations, and Neutron's that its clients need. */
 import { networkCreate, subnetCreate } from '../neutron/networks.ts';
+import { zoneCreate, zoneProfileCreate, zoneProfileUpdate, zoneUpdate } from '../octavia/availability-zones.ts';
 import { flavorCreate, flavorUpdate, profileCreate, profileUpdate } from '../octavia/flavors.ts';
 import { monitorCreate, monitorUpdate } from '../octavia/health-monitors.ts';
 import { l7PolicyCreate, l7PolicyUpdate } from '../octavia/l7-policies.ts';
@@ -105,6 +106,20 @@ export const octaviaOperations: Operations = {
     answers: { 202: rooted('quota', octavia.quota) },
   },
   [`DELETE ${quotas}/:project`]: { summary: 'Set a quota back to the defaults', answers: { 202: undefined } },
+  ...collection({
+    ...{
+      path: `${LBAAS}/availabilityzoneprofiles`,
+      one: 'availability_zone_profile',
+      many: 'availability_zone_profiles',
+    },
+    ...{ title: 'an availability zone profile', resource: octavia.availabilityZoneProfile },
+    ...{ create: zoneProfileCreate, update: zoneProfileUpdate },
+  }),
+  ...collection({
+    ...{ path: `${LBAAS}/availabilityzones`, one: 'availability_zone', many: 'availability_zones', key: 'name' },
+    ...{ title: 'an availability zone', resource: octavia.availabilityZone },
+    ...{ create: zoneCreate, update: zoneUpdate },
+  }),
   [`GET ${LBAAS}/providers`]: {
     summary: 'List placements',
     query: FIELDS,

@@ -72,6 +72,8 @@ export interface Collection {
   /** Root keys of one and of many. */
   readonly one: string;
   readonly many: string;
+  /** Parameter of the path that tells one; `id` unless said. */
+  readonly key?: string | undefined;
   /** For summaries: `a pool`. */
   readonly title: string;
   readonly resource: z.ZodObject;
@@ -85,14 +87,14 @@ export interface Collection {
 
 /** The five operations of a collection of Octavia's. */
 export function collection(of: Collection): Operations {
-  const { path, one, many, title, resource, created = resource, create, update, references } = of;
+  const { path, one, many, key = 'id', title, resource, created = resource, create, update, references } = of;
   const one200 = { 200: rooted(one, resource) };
   return {
     [`GET ${path}`]: listing(many, resource, { title: plural(title.replace(/^an? /, '')), references }),
     [`POST ${path}`]: { summary: `Create ${title}`, body: rooted(one, create), answers: { 201: rooted(one, created) } },
-    [`GET ${path}/:id`]: { summary: `Show ${title}`, query: FIELDS, answers: one200 },
-    [`PUT ${path}/:id`]: { summary: `Change ${title}`, body: rooted(one, update), answers: one200 },
-    [`DELETE ${path}/:id`]: { summary: `Delete ${title}`, answers: { 204: undefined } },
+    [`GET ${path}/:${key}`]: { summary: `Show ${title}`, query: FIELDS, answers: one200 },
+    [`PUT ${path}/:${key}`]: { summary: `Change ${title}`, body: rooted(one, update), answers: one200 },
+    [`DELETE ${path}/:${key}`]: { summary: `Delete ${title}`, answers: { 204: undefined } },
   };
 }
 

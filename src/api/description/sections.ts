@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { userPut } from '../auth/users.ts';
 import { documentParts, documentSchema } from '../document.ts';
 import { networkCreate, subnetCreate } from '../neutron/networks.ts';
+import { zoneCreate, zoneProfileCreate, zoneProfileUpdate, zoneUpdate } from '../octavia/availability-zones.ts';
 import { flavorCreate, flavorUpdate, profileCreate, profileUpdate } from '../octavia/flavors.ts';
 import { monitorCreate, monitorUpdate, nestedMonitor } from '../octavia/health-monitors.ts';
 import { l7PolicyCreate, l7PolicyUpdate, nestedL7Policy } from '../octavia/l7-policies.ts';
@@ -70,6 +71,14 @@ const balancing: readonly Resource[] = [
   {
     ...{ name: 'FlavorProfile', title: 'flavor profile', answer: octavia.flavorProfile },
     ...{ create: profileCreate, update: profileUpdate },
+  },
+  {
+    ...{ name: 'AvailabilityZone', title: 'availability zone', answer: octavia.availabilityZone },
+    ...{ create: zoneCreate, update: zoneUpdate },
+  },
+  {
+    ...{ name: 'AvailabilityZoneProfile', title: 'availability zone profile' },
+    ...{ answer: octavia.availabilityZoneProfile, create: zoneProfileCreate, update: zoneProfileUpdate },
   },
   { name: 'Quota', title: 'quota', answer: octavia.quota, update: quotaPut },
   { name: 'Amphora', title: 'amphora', answer: octavia.amphora },

@@ -21,7 +21,12 @@ function amphoraJson(balancer: Balancer, loadBalancer: LoadBalancer): AmphoraJso
   return {
     ...{ id, loadbalancer_id: loadBalancer.id, compute_id: hostId, role: 'STANDALONE', status: STATUS[state] },
     ...{ vrrp_ip: vip, ha_ip: vip, vrrp_port_id: derivedId(`port:${id}`), ha_port_id: vipPort },
-    ...{ cert_busy: false, image_id: null, compute_flavor: loadBalancer.flavorId ?? null, cached_zone: null },
+    ...{
+      cert_busy: false,
+      image_id: null,
+      compute_flavor: loadBalancer.flavorId ?? null,
+      cached_zone: loadBalancer.availabilityZone?.name ?? null,
+    },
     ...{ ...none, created_at: since, updated_at: since },
   };
 }

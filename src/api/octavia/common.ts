@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { z } from 'zod';
 import { FORBIDDEN } from '../auth/policy.ts';
-import { ApiError } from '../errors.ts';
+import { ApiError, invalidField } from '../errors.ts';
 import { adminStateUp, optionalText } from '../fields.ts';
 import type { ProvisioningStatus } from '../resources.ts';
 import type { Call } from '../route.ts';
+import { parse } from '../validate.ts';
 
 /** Attributes that every resource has on create and update. */
 export const named = { name: optionalText, admin_state_up: adminStateUp };
@@ -45,6 +47,21 @@ export function commonJson(
 ) {
   const { id, ...others } = unnamedJson(object, owner, provisioning);
   return { id, name: object.name, ...others };
+}
+
+/** Octavia has some objects as JSON in a string: the object, checked. Throws ApiError 400. */
+export function dataIn<T extends z.ZodType>(
+  schema: T,
+  json: string,
+  { at, argument }: { readonly at: string; readonly argument: string },
+): z.output<T> {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw invalidField(at, json, 'Value should be an object in JSON');
+  }
+  return parse(schema, value, { at, argument: `${argument}.${at}` });
 }
 
 /** What all serialisers begin with. */

@@ -4,7 +4,7 @@ import { unsupported } from '../errors.ts';
 
 export type Fixed = Readonly<Record<string, unknown>>;
 
-export const FIXED_OF_LOAD_BALANCERS = { vip_qos_policy_id: null, availability_zone: null };
+export const FIXED_OF_LOAD_BALANCERS = { vip_qos_policy_id: null };
 
 export const FIXED_OF_LISTENERS = {
   default_tls_container_ref: null,

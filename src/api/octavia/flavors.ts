@@ -2,13 +2,13 @@ import { z } from 'zod';
 import { LIMITS } from '../../model/limits.ts';
 import { requireFlavor, requireFlavorProfile } from '../../model/lookup.ts';
 import type { Flavor, FlavorData, FlavorProfile } from '../../model/types.ts';
-import { invalidField } from '../errors.ts';
 import { flag, fraction, integer, object, text, unsettable } from '../fields.ts';
 import { listAnswer, showAnswer } from '../query.ts';
 import { flavor, flavorProfile } from '../resources/octavia.ts';
 import type { FlavorJson, FlavorProfileJson } from '../resources.ts';
 import { type Answer, type Call, param, type Route } from '../route.ts';
-import { parse, parseBody } from '../validate.ts';
+import { parseBody } from '../validate.ts';
+import { dataIn } from './common.ts';
 import { requirePlacement } from './providers.ts';
 
 const path = text.nullish();
@@ -37,13 +37,7 @@ export const flavorUpdate = object({ ...flavorShape, name: text.optional() });
 
 /** Octavia has the data as JSON in a string. Throws ApiError 400. */
 function readData(json: string): Partial<FlavorData> {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    throw invalidField('flavor_data', json, 'Value should be an object in JSON');
-  }
-  const data = parse(dataShape, value, { at: 'flavor_data', argument: 'flavorprofile_.flavorprofile.flavor_data' });
+  const data = dataIn(dataShape, json, { at: 'flavor_data', argument: 'flavorprofile_.flavorprofile' });
   return {
     vcpus: data.vcpus ?? undefined,
     memoryMib: data.memory_mib ?? undefined,

@@ -32,12 +32,13 @@ export const loadBalancerCreate = object({
   ...loadBalancerShape,
   provider: text.nullish(),
   flavor_id: text.nullish(),
+  availability_zone: text.nullish(),
   listeners: listOf(nestedListener).nullish(),
   pools: listOf(nestedPool).nullish(),
 });
 export const loadBalancerUpdate = object({
   ...described,
-  ...fixedShape({ vip_qos_policy_id: null }),
+  ...fixedShape(FIXED_OF_LOAD_BALANCERS),
   ...loadBalancerShape,
 });
 
@@ -60,6 +61,7 @@ function makeJson(
     operating_status: operating,
     provider: loadBalancer.placement,
     flavor_id: loadBalancer.flavorId ?? null,
+    availability_zone: loadBalancer.availabilityZone?.name ?? null,
     lookup_mode: loadBalancer.lookupMode,
     return_path: loadBalancer.returnPath,
     until_ready: loadBalancer.untilReady,
@@ -107,6 +109,7 @@ async function create(call: Call): Promise<Answer> {
     ...readVips(call.model, body, placement),
     placement,
     flavor: body.flavor_id ?? undefined,
+    availabilityZone: body.availability_zone ?? undefined,
     adminStateUp: body.admin_state_up,
     ...loadBalancerAttributes(body),
     listeners: body.listeners?.map((listener) => listenerSpec(listener, placement)),
@@ -131,7 +134,7 @@ async function createIn(call: Call, spec: LoadBalancerSpec): Promise<Written> {
 async function update(call: Call): Promise<Answer> {
   const { id, placement } = requireLoadBalancer(call.model, param(call, 'id'));
   const body = parseBody(loadBalancerUpdate, call.body, NAME);
-  refuseFixed(placement, body, { vip_qos_policy_id: null });
+  refuseFixed(placement, body, FIXED_OF_LOAD_BALANCERS);
   const patch = {
     ...{ name: body.name, description: body.description, adminStateUp: body.admin_state_up },
     ...loadBalancerAttributes(body),

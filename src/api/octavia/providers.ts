@@ -55,10 +55,10 @@ function flavorCapabilities(call: Call) {
   return { body: { flavor_capabilities: projected(call, capabilities) } };
 }
 
-/** There are no availability zones: every host has its own balancer. */
 function zoneCapabilities(call: Call) {
   requirePlacement(param(call, 'provider'));
-  return { body: { availability_zone_capabilities: [] } };
+  const hosts = { name: 'hosts', description: 'Names of the hosts that run balancers' };
+  return { body: { availability_zone_capabilities: projected(call, [hosts]) } };
 }
 
 export const providerRoutes: readonly Route[] = [

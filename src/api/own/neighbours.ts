@@ -12,6 +12,8 @@ const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 interface Place {
   /** The VM for messages. */
   readonly vm: string;
+  /** Undefined: not known yet. */
+  readonly host: string | undefined;
   readonly network: string | null;
   readonly owner: string;
   readonly mac: string | null;
@@ -29,19 +31,20 @@ function placeOf(call: Call): Place {
   if (!call.mayReach(owner)) throw new ApiError(403, FORBIDDEN);
   return {
     vm: shorten(vm),
+    host: known?.host ?? undefined,
     network: query.get('network') ?? known?.network ?? null,
     owner,
     mac: query.get('mac') ?? known?.mac ?? null,
   };
 }
 
-function neighboursOf({ model }: Call, { vm, network: name, owner }: Place): readonly NeighbourJson[] {
+function neighboursOf({ model }: Call, { vm, host, network: name, owner }: Place): readonly NeighbourJson[] {
   if (name === null) {
     throw new ApiError(409, `VM ${vm} is in no network that is known: plug it in, or add ?network=NAME`);
   }
   const network = findNetwork(model, name);
   if (network === undefined) throw new ApiError(404, `Network ${shorten(name)} not found.`);
-  return staticNeighbours(model, { networkId: network.id, owner }).map(({ address, mac, loadBalancerId }) => {
+  return staticNeighbours(model, { host, networkId: network.id, owner }).map(({ address, mac, loadBalancerId }) => {
     const loadbalancer = model.loadBalancers.get(loadBalancerId)?.name ?? '';
     return { address, mac, loadbalancer, loadbalancer_id: loadBalancerId, network: network.name };
   });

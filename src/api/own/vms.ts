@@ -43,7 +43,7 @@ function observedJson(port: ObservedPort, model: Model): VmJson {
     registered: registered !== undefined,
     ...machineJson(machine),
     ...stateOf(machine, { state: port.state, reason: port.reason ?? '' }),
-    client_of: serves ? loadBalancersFor(model, { networkId: network.id, owner: port.owner }) : [],
+    client_of: serves ? loadBalancersFor(model, { host: port.host, networkId: network.id, owner: port.owner }) : [],
   };
 }
 

@@ -48,6 +48,7 @@ export const loadBalancer = answer({
   ...fixedAnswer(FIXED_OF_LOAD_BALANCERS),
   description: text,
   provider: choice(PLACEMENTS).describe('Where balancers live: the placement'),
+  availability_zone: text.nullable().describe('Name of a group of hosts: balancers are on these alone'),
   flavor_id: optionalId.describe('Resources of balancers outside the switch'),
   lookup_mode: choice(LOOKUP_MODES).describe('How VMs learn the VIP MAC'),
   return_path: choice(RETURN_PATHS).describe('How replies travel'),
@@ -218,6 +219,21 @@ export const amphora = answer({
   vrrp_priority: z.null(),
   created_at: time,
   updated_at: time,
+});
+
+export const availabilityZoneProfile = answer({
+  id,
+  name: text,
+  provider_name: choice(PLACEMENTS),
+  availability_zone_data: text.describe('An object in JSON: `{"hosts": ["h1", "h2"]}`'),
+});
+
+export const availabilityZone = answer({
+  id,
+  name: text,
+  description: text,
+  enabled: flag.describe('Whether new load balancers may name it'),
+  availability_zone_profile_id: id,
 });
 
 export const flavorProfile = answer({

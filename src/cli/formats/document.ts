@@ -127,6 +127,7 @@ export function treesDocument(
     load_balancers: trees.map((tree) => {
       const { loadBalancer } = tree;
       const flavor = flavors.get(loadBalancer.flavor_id ?? '');
+      const { availability_zone: zone } = loadBalancer;
       return {
         name: loadBalancer.name,
         ...(loadBalancer.project_id === '' ? {} : { owner: loadBalancer.project_id }),
@@ -134,6 +135,7 @@ export function treesDocument(
         vips: vipsOf(loadBalancer),
         placement: loadBalancer.provider,
         ...(flavor === undefined ? {} : { flavor }),
+        ...(zone === null ? {} : { availability_zone: zone }),
         ...kept(loadBalancer, LOAD_BALANCER),
         ...balancingOf(tree),
       };

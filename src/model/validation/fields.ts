@@ -126,3 +126,15 @@ export function filePath(field: string, value: string): string {
 export function bounded(count: number, limit: number, what: string): void {
   if (count > limit) throw new ModelError('conflict', `${what}: ${count} are more than the limit of ${limit}`);
 }
+
+/** Throws ModelError('conflict') when another of the objects has the name. */
+export function requireFreeName(
+  objects: ReadonlyMap<string, { readonly id: string; readonly name: string }>,
+  wanted: { readonly kind: string; readonly name: string; readonly self?: string | undefined },
+): void {
+  for (const { id, name } of objects.values()) {
+    if (name === wanted.name && id !== wanted.self) {
+      throw new ModelError('conflict', `A ${wanted.kind} of ${name} already exists.`);
+    }
+  }
+}

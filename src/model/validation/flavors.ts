@@ -17,6 +17,7 @@ import {
   memoryMib,
   oneOf,
   requiredText,
+  requireFreeName,
   text,
   vcpus,
 } from './fields.ts';
@@ -130,15 +131,4 @@ function merged(model: Model, base: FlavorDraft & { readonly id?: string }, patc
     throw new ModelError('conflict', `Flavor ${rival.name} (${rival.id}) is already the default of ${placement}`);
   }
   return next;
-}
-
-function requireFreeName(
-  objects: ReadonlyMap<string, { readonly id: string; readonly name: string }>,
-  wanted: { readonly kind: string; readonly name: string; readonly self?: string | undefined },
-): void {
-  for (const { id, name } of objects.values()) {
-    if (name === wanted.name && id !== wanted.self) {
-      throw new ModelError('conflict', `A ${wanted.kind} of ${name} already exists.`);
-    }
-  }
 }

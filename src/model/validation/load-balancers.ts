@@ -8,6 +8,7 @@ import { requireNetwork } from '../lookup.ts';
 import type { ListenerSpec, LoadBalancerPatch, LoadBalancerSpec, PoolSpec } from '../specs.ts';
 import type { LoadBalancer, Model, Network, Placement } from '../types.ts';
 import { LOOKUP_MODES, PLACEMENTS, RETURN_PATHS, UNTIL_READY } from '../types.ts';
+import { chooseZone } from './availability-zones.ts';
 import { address, bounded, flag, given, oneOf, tags, text } from './fields.ts';
 import { chooseFlavor } from './flavors.ts';
 import { highestFree, takenAddresses } from './free-address.ts';
@@ -36,11 +37,12 @@ export function draftLoadBalancer(model: Model, spec: LoadBalancerSpec): LoadBal
   const network = requireNetwork(model, spec.network);
   const vips = spec.vips.length === 0 ? [pickVip(model, network)] : draftVips(model, network, spec);
   const flavorId = chooseFlavor(model, head.placement, spec.flavor)?.id;
+  const availabilityZone = chooseZone(model, head.placement, spec.availabilityZone);
   const { placement, returnPath } = head;
   const context: PoolContext = { model, network, placement, returnPath, vips, owner: spec.owner ?? '' };
   const { vipSubnetId } = spec;
   const children = draftChildren(context, spec.listeners ?? [], spec.pools ?? []);
-  return { ...head, network, vips, vipSubnetId, flavorId, ...children };
+  return { ...head, network, vips, vipSubnetId, flavorId, availabilityZone, ...children };
 }
 
 /** The attributes of a new load balancer apart from network, VIPs, flavor and children. Throws ModelError. */

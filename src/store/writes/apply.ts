@@ -78,10 +78,13 @@ function requireSameImmutables(
   const network = requireNetwork(model, wanted.spec.network);
   const vips = wanted.spec.vips.map(canonicalAddress).sort(compareAddresses);
   const flavor = existing.flavorId === undefined ? 'none' : (model.flavors.get(existing.flavorId)?.name ?? 'none');
+  const zone = existing.availabilityZone?.name ?? 'none';
+  const wantedZone = wanted.spec.availabilityZone;
   const attributes = [
     ['network', existing.network.name, network.name],
     ['vips', existing.vips.join(', '), vips.length === 0 ? existing.vips.join(', ') : vips.join(', ')],
     ['placement', existing.placement, wanted.head.placement],
+    ['availability_zone', zone, wantedZone ?? zone],
     ['flavor', flavor, wantedFlavor(model, wanted.spec.flavor) ?? flavor],
   ] as const;
   for (const [attribute, is, should] of attributes) {
