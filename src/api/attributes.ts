@@ -90,7 +90,7 @@ export function listenerAttributes(given: Given<typeof listenerShape>) {
 
 /** What an L7 policy says apart from its action, and of pools and rules. */
 export const l7PolicyShape = {
-  position: integer(1, LIMITS.maxL7Position).optional(),
+  position: integer(1, LIMITS.maxL7Position).nullish(),
   redirect_url: text.nullish(),
   redirect_prefix: text.nullish(),
   redirect_http_code: numberChoice(REDIRECT_HTTP_CODES).nullish(),
@@ -100,7 +100,7 @@ export const l7PolicyShape = {
 export function l7PolicyAttributes(given: Given<typeof l7PolicyShape>) {
   const { position, redirect_url: redirectUrl, redirect_prefix: redirectPrefix, tags } = given;
   return {
-    ...{ position, redirectUrl, redirectPrefix, tags },
+    ...{ position: position ?? undefined, redirectUrl, redirectPrefix, tags },
     redirectHttpCode: given.redirect_http_code,
   } satisfies Partial<L7PolicySpec>;
 }

@@ -6,7 +6,7 @@ import type { RunningServer } from '../../src/agent/haproxy-state.ts';
 import type { LoadBalancer, Member, Pool } from '../../src/model/types.ts';
 import { requireSystem } from '../support/requirements.ts';
 import { type Balancer, Fixture } from './loopback.ts';
-import { balancedPools, healthMonitor, listener, loadBalancer, member, memberLists, pool } from './model.ts';
+import { balancedPools, healthMonitor, listener, loadBalancer, member, memberLists, pool, withPools } from './model.ts';
 
 const SURROUNDINGS = {
   statsSocket: '/run/x/stats.sock',
@@ -146,13 +146,9 @@ async function stateOf(balancer: Balancer): Promise<unknown> {
 
 /** On this machine's loopback. */
 const here = (balanced: LoadBalancer, ports: readonly number[]): LoadBalancer => {
-  const pools = new Map(balanced.listeners.map(({ defaultPool }) => [defaultPool!.id, onLoopback(defaultPool!)]));
-  const listeners = balanced.listeners.map((one, i) => ({
-    ...one,
-    protocolPort: ports[i]!,
-    defaultPool: pools.get(one.defaultPool!.id),
-  }));
-  return { ...balanced, vips: ['127.0.0.1', '::1'], listeners, pools: [...pools.values()] };
+  const moved = withPools(balanced, onLoopback);
+  const listeners = moved.listeners.map((one, i) => ({ ...one, protocolPort: ports[i]! }));
+  return { ...moved, vips: ['127.0.0.1', '::1'], listeners };
 };
 const onLoopback = (its: Pool): Pool => ({
   ...its,
@@ -203,11 +199,12 @@ describe('changes of a running HAProxy', function () {
     );
     await fc.assert(
       fc.asyncProperty(balancedPools, lists, fc.boolean(), async (base, steps, restarts) => {
-        const loaded = steps.map((members) => {
-          const change = (its: Pool): Pool => ({ ...its, members });
-          const listeners = base.listeners.map((one) => ({ ...one, defaultPool: change(one.defaultPool!) }));
-          return here({ ...base, listeners }, ports);
-        });
+        const loaded = steps.map((members) =>
+          here(
+            withPools(base, (its) => ({ ...its, members })),
+            ports,
+          ),
+        );
         const [kept, fresh] = [await fixture.balancer(), await fixture.balancer()];
         try {
           await kept.serve(loaded[0]!);

@@ -131,6 +131,18 @@ export function loadBalancer(listeners: readonly Listener[], given: Partial<Load
   };
 }
 
+/** The load balancer with each of its pools changed, wherever it is used. */
+export function withPools(balanced: LoadBalancer, change: (pool: Pool) => Pool): LoadBalancer {
+  const changed = new Map(balanced.pools.map((one) => [one, change(one)]));
+  const now = (one: Pool | undefined) => one && changed.get(one);
+  const listeners = balanced.listeners.map((one) => ({
+    ...one,
+    defaultPool: now(one.defaultPool),
+    l7Policies: one.l7Policies.map((its) => ({ ...its, redirectPool: now(its.redirectPool) })),
+  }));
+  return { ...balanced, listeners, pools: [...changed.values()] };
+}
+
 export function healthMonitor(type: MonitorType, given: Partial<HealthMonitor> = {}): HealthMonitor {
   const often = { delaySeconds: 1, timeoutSeconds: 2, maxRetries: 2 };
   return { ...BORN, ...HEALTH_MONITOR_DEFAULTS, ...often, id: 'monitor', key: 40, type, ...given };

@@ -92,16 +92,16 @@ function show(call: Call, id: string): Answer {
 
 function list(call: Call): Answer {
   const healthOf = healthIn(call);
-  const policies: L7PolicyJson[] = [];
   const above = new Map<string, string>();
-  for (const loadBalancer of call.model.loadBalancers.values()) {
-    for (const listener of loadBalancer.listeners) {
-      for (const policy of listener.l7Policies) {
-        policies.push(l7PolicyJson(loadBalancer, { listener, policy }, healthOf(loadBalancer)));
+  const policies = [...call.model.loadBalancers.values()].flatMap((loadBalancer) => {
+    const health = healthOf(loadBalancer);
+    return loadBalancer.listeners.flatMap((listener) =>
+      listener.l7Policies.map((policy) => {
         above.set(policy.id, loadBalancer.id);
-      }
-    }
-  }
+        return l7PolicyJson(loadBalancer, { listener, policy }, health);
+      }),
+    );
+  });
   return listAnswer(call, policies, {
     plural: 'l7policies',
     of: l7Policy,
