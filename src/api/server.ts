@@ -161,7 +161,8 @@ function refuseConnection(error: Error & { readonly code?: string }, socket: Soc
   const body = JSON.stringify(fault);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      `x-openstack-request-id: req-${randomUUID()}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
+      `Connection: close\r\n\r\n${body}`,
   );
 }
 

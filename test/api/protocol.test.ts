@@ -235,7 +235,9 @@ describe('API: discovery, lists and what is no request', () => {
         });
         socket.write(bytes);
         await once(socket, 'close');
-        expect(text).to.match(new RegExp(`^HTTP/1.1 ${status} `));
+        expect(text)
+          .to.match(new RegExp(`^HTTP/1.1 ${status} `))
+          .and.match(/^x-openstack-request-id: req-/m);
         expect(JSON.parse(text.slice(text.indexOf('{')))).to.have.keys('faultcode', 'faultstring', 'debuginfo');
       }
     });
