@@ -6,7 +6,7 @@
  *                  └──▶ tcp, sctp: kept, and forgotten at the deadline, unless it is back by then
  */
 import { type Binding, bindingsOf, servingOf } from '../pipeline/bindings.ts';
-import { memberSurroundings, vmsOf } from '../pipeline/plan.ts';
+import { housesOf, memberSurroundings, vmsOf } from '../pipeline/plan.ts';
 import type { BalancerView, HostView } from '../pipeline/view.ts';
 
 export interface DrainerInit {
@@ -31,6 +31,8 @@ export interface Drainer {
 
 interface Known {
   readonly of: BalancerView;
+  /** What `serving` follows from, beside. */
+  readonly origin: readonly unknown[];
   readonly serving: string;
   readonly bindings: ReadonlyMap<string, Binding>;
 }
@@ -87,14 +89,20 @@ export function createDrainer({ drainMs, forget, onDue, now = () => performance.
       const next: typeof known = new Map();
       const gone = known;
       const isHoused = vmsOf(view);
+      const houses = housesOf(view);
       for (const of of view.balancers) {
-        const { id } = of.loadBalancer;
+        const { id, network } = of.loadBalancer;
         const old = gone.get(id);
         gone.delete(id);
+        const origin = [view.neighbours(network.id), view.health(id), houses];
+        if (old !== undefined && looksAlike(old.of, of) && old.origin.every((one, i) => one === origin[i])) {
+          next.set(id, old);
+          continue;
+        }
         const surroundings = memberSurroundings(view, of.loadBalancer, isHoused);
         const serving = servingOf(of, surroundings);
         const isSame = old !== undefined && old.serving === serving && looksAlike(old.of, of);
-        next.set(id, isSame ? old : { of, serving, bindings: bindingsOf(of, surroundings) });
+        next.set(id, { of, origin, serving, bindings: isSame ? old.bindings : bindingsOf(of, surroundings) });
         if (!isSame) follow(old?.bindings ?? new Map(), next.get(id)!.bindings);
       }
       for (const { bindings } of gone.values()) follow(bindings, new Map());

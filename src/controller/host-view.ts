@@ -40,8 +40,8 @@ export function hostView(model: Model, init: HostViewInit): HostView {
     balancers,
     probes,
     residents: residentsOf(model, served),
-    neighbour: (networkId: string, address: string) => model.neighbours.get(networkId)?.[address],
-    health: (loadBalancerId: string) => model.probed.get(loadBalancerId)?.health ?? {},
+    neighbours: (networkId: string) => model.neighbours.get(networkId) ?? NOTHING,
+    health: (loadBalancerId: string) => model.probed.get(loadBalancerId)?.health ?? NOTHING,
     slotTables: (loadBalancerId: string) => model.slotTables.get(loadBalancerId) ?? {},
     addresses: (networkId: string) => {
       const network = model.networks.get(networkId);
@@ -51,6 +51,7 @@ export function hostView(model: Model, init: HostViewInit): HostView {
   return { ...view, leaving: leaving(view) };
 }
 
+const NOTHING = {};
 const IN_SWITCH = { plug: undefined, state: 'ready' } as const;
 
 /** Who runs it reports a change that it serves from the moment it is ready, and keeps reporting it when it breaks. */

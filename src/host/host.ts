@@ -74,7 +74,7 @@ const EMPTY_VIEW: HostView = {
   leaving: [],
   balancers: [],
   probes: [],
-  neighbour: () => undefined,
+  neighbours: () => ({}),
   addresses: () => [],
   health: () => ({}),
   slotTables: () => ({}),

@@ -2,7 +2,7 @@
  * The desired flows and groups of one host, kept incrementally.
  *
  *   HostView ──▶ plans: which objects contribute, and what each depends on
- *            ──▶ a plan with the signature of last time is passed over, whatever its size
+ *            ──▶ a plan with the origin or the signature of last time is passed over, whatever its size
  *            ──▶ an object whose dependencies are the same values as last time is not computed again
  *            ──▶ changes: the flows and groups that came, changed or went
  *
@@ -97,12 +97,19 @@ function warmUp(): void {
   groupItem(floodGroup(0, [1]));
 }
 
+/** What was found when a plan was looked at last. */
+interface Known {
+  origin: Plan['origin'];
+  readonly signature: readonly unknown[];
+  readonly ids: readonly string[];
+}
+
 /**
  * Follows which objects there are, at the cost of the plans that changed. Answers the objects that may have changed,
  * undefined for those that no plan has any more. Keeps no plan, which would keep a whole view.
  */
 function trackObjects() {
-  const known = new Map<string, { readonly signature: readonly unknown[]; readonly ids: readonly string[] }>();
+  const known = new Map<string, Known>();
   /** How many plans have the object. */
   const uses = new Map<string, number>();
 
@@ -111,17 +118,23 @@ function trackObjects() {
       const touched = new Map<string, Planned>();
       const released: string[] = [];
       const seen = new Set<string>();
-      for (const { id, signature, objects } of plans) {
+      for (const plan of plans) {
+        const { id, origin } = plan;
         seen.add(id);
         const old = known.get(id);
-        if (old !== undefined && sameValues(old.signature, signature)) continue;
+        if (old !== undefined && sameValues(old.origin, origin)) continue;
+        const signature = plan.signature();
+        if (old !== undefined && sameValues(old.signature, signature)) {
+          old.origin = origin;
+          continue;
+        }
         released.push(...(old?.ids ?? []));
-        const now = [...objects()];
+        const now = [...plan.objects()];
         for (const planned of now) {
           touched.set(planned.id, planned);
           uses.set(planned.id, (uses.get(planned.id) ?? 0) + 1);
         }
-        known.set(id, { signature, ids: now.map((planned) => planned.id) });
+        known.set(id, { origin, signature, ids: now.map((planned) => planned.id) });
       }
       for (const [id, { ids }] of known) {
         if (seen.has(id)) continue;

@@ -48,8 +48,10 @@ export interface Planned {
 /** Objects that come and go together. Several plans may have an object in common, and agree about it then. */
 export interface Plan {
   readonly id: string;
+  /** What the signature follows from; compared by identity. While it stays the same the signature does. */
+  readonly origin: readonly unknown[];
   /** All that `objects` depends on; compared by identity. While it stays the same the objects need not be looked at. */
-  readonly signature: readonly unknown[];
+  signature(): readonly unknown[];
   /** Each id once. */
   objects(): Iterable<Planned>;
 }
@@ -75,9 +77,10 @@ export function* planHost(view: HostView): Generator<Plan, void> {
     for (const planned of planNetwork(view, network, options)) yield single(planned);
   }
   const isHoused = vmsOf(view);
+  const houses = housesOf(view);
   for (const balancer of view.balancers) {
     const { network } = balancer.loadBalancer;
-    yield planBalancer(view, balancer, { sandboxes: sandboxed.has(network.id), isHoused });
+    yield planBalancer(view, balancer, { sandboxes: sandboxed.has(network.id), isHoused, houses });
   }
   for (const { network, service } of view.leaving) {
     yield planLeaving(view, network, { service, sandboxes: sandboxed.has(network.id) });
@@ -97,8 +100,18 @@ export function vmsOf({ ports }: Pick<HostView, 'ports'>): (networkId: string, m
   return (networkId, mac) => macs.has(`${networkId} ${mac}`);
 }
 
+/** A text that is the same while `vmsOf` says the same. */
+export function housesOf({ ports }: Pick<HostView, 'ports'>): string {
+  return ports.map(({ network, mac }) => `${network.id} ${mac}`).join();
+}
+
 function single(planned: Planned): Plan {
-  return { id: planned.id, signature: planned.dependencies, objects: () => [planned] };
+  return plain(planned.id, planned.dependencies, () => [planned]);
+}
+
+/** One whose signature is had for nothing. */
+function plain(id: string, signature: readonly unknown[], objects: () => Iterable<Planned>): Plan {
+  return { id, origin: signature, signature: () => signature, objects };
 }
 
 function* planNetwork(
@@ -139,62 +152,88 @@ interface Neighbourhood {
   readonly sandboxes: boolean;
   /** As `vmsOf` says it. */
   readonly isHoused: ReturnType<typeof vmsOf>;
+  /** The same while `isHoused` is. */
+  readonly houses: string;
 }
 
-function planBalancer(view: HostView, balancer: BalancerView, { sandboxes, isHoused }: Neighbourhood): Plan {
+/** Made for every load balancer at every change: what it takes is worked out when it is asked for. */
+function planBalancer(view: HostView, balancer: BalancerView, around: Neighbourhood): Plan {
   const { loadBalancer, ownerKey, plug, state } = balancer;
-  const { network } = loadBalancer;
-  const mac = (address: string) => view.neighbour(network.id, address);
-  const addresses = plug === undefined ? [] : view.addresses(network.id);
-  const macs = memberAddresses(loadBalancer).map(mac);
-  const isHere = (known: string | undefined) => known !== undefined && isHoused(network.id, known);
-  const local = heedsLocality(loadBalancer) ? macs.map((known) => (isHere(known) ? '1' : '0')).join('') : '';
-  const ill = illMembers(loadBalancer, view.health(loadBalancer.id)).map(({ key }) => key);
-  const own = [loadBalancer, ownerKey, plug, state, addresses.join(), local, ill.join()];
-  const id = `load_balancer ${loadBalancer.key}`;
+  const { id, network } = loadBalancer;
+  const houses = heedsLocality(loadBalancer) ? around.houses : '';
+  const addresses = plug === undefined ? '' : view.addresses(network.id).join();
+  const neighbours = view.neighbours(network.id);
+  const health = view.health(id);
   return {
-    id,
-    signature: [...own, sandboxes, ...macs],
-    objects() {
-      // For the balancer's own flows only whether a member can be reached counts; its MAC is the neighbour's business.
-      const reachable = macs.map((known) => (known === undefined ? '0' : '1')).join('');
-      const ofMembers = memberSurroundings(view, loadBalancer, isHoused);
-      const ofHost = { hostId: view.hostId, addresses, slotTables: view.slotTables(loadBalancer.id) };
-      const compute = () => balancerContribution(balancer, { ...ofHost, ...ofMembers });
-      const shared = loadBalancer.placement === 'switch' ? { sharedBy: loadBalancer } : {};
-      const objects = new Map<string, Planned>([[id, { id, dependencies: [...own, reachable], compute, ...shared }]]);
-      if (refusesSome(balancer, ofMembers)) objects.set('reject', REJECT);
-      for (const listener of liveListeners(loadBalancer)) {
-        const way = wayOf(balancer, listener);
-        const tracked = isTracked(way);
-        if (way === 'direct') addDirect(objects, loadBalancer, { listener, mac });
-        else if (!tracked && plug === undefined) continue;
-        for (const member of membersOf(listener)) {
-          for (const address of addressesOf(member)) addNeighbour(objects, network, address, mac(address), sandboxes);
-          if (!tracked) continue;
-          const { address, protocolPort: port } = member;
-          addService(objects, network, { address, port, transport: transportOf(listener.protocol) });
-        }
-        if (tracked && poolsOf(listener).some((pool) => isAskedThroughSwitches(loadBalancer, pool))) {
-          addAlerts(objects, view.hostId, { network, listener });
-        }
-      }
-      return objects.values();
+    id: `load_balancer ${loadBalancer.key}`,
+    origin: [loadBalancer, ownerKey, plug, state, addresses, around.sandboxes, houses, neighbours, health],
+    signature() {
+      const { own, macs } = surroundingsOf(view, balancer, around);
+      return [...own, around.sandboxes, ...macs];
     },
+    objects: () => balancerObjects(view, balancer, around),
   };
+}
+
+/** What of the host the balancer's own flows depend on, and the MACs of its members. */
+function surroundingsOf(view: HostView, balancer: BalancerView, { isHoused }: Pick<Neighbourhood, 'isHoused'>) {
+  const { loadBalancer, ownerKey, plug, state } = balancer;
+  const { id } = loadBalancer.network;
+  const neighbours = view.neighbours(id);
+  const macs = memberAddresses(loadBalancer).map((address) => neighbours[address]);
+  const isHere = (mac: string | undefined) => mac !== undefined && isHoused(id, mac);
+  const local = heedsLocality(loadBalancer) ? macs.map((mac) => (isHere(mac) ? '1' : '0')).join('') : '';
+  const ill = illMembers(loadBalancer, view.health(loadBalancer.id)).map(({ key }) => key);
+  const addresses = plug === undefined ? [] : view.addresses(id);
+  return { macs, addresses, own: [loadBalancer, ownerKey, plug, state, addresses.join(), local, ill.join()] };
+}
+
+function balancerObjects(view: HostView, balancer: BalancerView, around: Neighbourhood): Iterable<Planned> {
+  const { loadBalancer, plug } = balancer;
+  const { network } = loadBalancer;
+  const { sandboxes, isHoused } = around;
+  const { macs, addresses, own } = surroundingsOf(view, balancer, around);
+  const neighbours = view.neighbours(network.id);
+  const mac = (address: string) => neighbours[address];
+  const id = `load_balancer ${loadBalancer.key}`;
+  // For the balancer's own flows only whether a member can be reached counts; its MAC is the neighbour's business.
+  const reachable = macs.map((one) => (one === undefined ? '0' : '1')).join('');
+  const ofMembers = memberSurroundings(view, loadBalancer, isHoused);
+  const ofHost = { hostId: view.hostId, addresses, slotTables: view.slotTables(loadBalancer.id) };
+  const compute = () => balancerContribution(balancer, { ...ofHost, ...ofMembers });
+  const shared = loadBalancer.placement === 'switch' ? { sharedBy: loadBalancer } : {};
+  const objects = new Map<string, Planned>([[id, { id, dependencies: [...own, reachable], compute, ...shared }]]);
+  if (refusesSome(balancer, ofMembers)) objects.set('reject', REJECT);
+  for (const listener of liveListeners(loadBalancer)) {
+    const way = wayOf(balancer, listener);
+    const tracked = isTracked(way);
+    if (way === 'direct') addDirect(objects, loadBalancer, { listener, mac });
+    else if (!tracked && plug === undefined) continue;
+    for (const member of membersOf(listener)) {
+      for (const address of addressesOf(member)) addNeighbour(objects, network, address, mac(address), sandboxes);
+      if (!tracked) continue;
+      const { address, protocolPort: port } = member;
+      addService(objects, network, { address, port, transport: transportOf(listener.protocol) });
+    }
+    if (tracked && poolsOf(listener).some((pool) => isAskedThroughSwitches(loadBalancer, pool))) {
+      addAlerts(objects, view.hostId, { network, listener });
+    }
+  }
+  return objects.values();
 }
 
 /** What the host's view says of a load balancer's members; `isHoused` as `vmsOf` says it. */
 export function memberSurroundings(
-  view: Pick<HostView, 'neighbour' | 'health'>,
+  view: Pick<HostView, 'neighbours' | 'health'>,
   loadBalancer: LoadBalancer,
   isHoused: ReturnType<typeof vmsOf>,
 ): MemberSurroundings {
   const { id } = loadBalancer.network;
+  const neighbours = view.neighbours(id);
   let ill: ReadonlySet<Member> | undefined;
   return {
-    isReachable: (address) => view.neighbour(id, address) !== undefined,
-    isLocal: (address) => isHoused(id, view.neighbour(id, address) ?? ''),
+    isReachable: (address) => neighbours[address] !== undefined,
+    isLocal: (address) => isHoused(id, neighbours[address] ?? ''),
     isWell(member) {
       ill ??= new Set(illMembers(loadBalancer, view.health(loadBalancer.id)));
       return !ill.has(member);
@@ -209,46 +248,40 @@ function planLeaving(
   { service, sandboxes }: { readonly service: Service; readonly sandboxes: boolean },
 ): Plan {
   const { address, port, transport } = service;
-  const mac = view.neighbour(network.id, address);
-  return {
-    id: `leaving ${network.key} ${address} ${transport} ${port}`,
-    signature: [network, mac, sandboxes],
-    objects() {
-      const objects = new Map<string, Planned>();
-      addNeighbour(objects, network, address, mac, sandboxes);
-      addService(objects, network, service);
-      return objects.values();
-    },
-  };
+  const mac = view.neighbours(network.id)[address];
+  const id = `leaving ${network.key} ${address} ${transport} ${port}`;
+  return plain(id, [network, mac, sandboxes], () => {
+    const objects = new Map<string, Planned>();
+    addNeighbour(objects, network, address, mac, sandboxes);
+    addService(objects, network, service);
+    return objects.values();
+  });
 }
 
 /** What members of the load balancer do that are VMs of this host and answer their clients themselves. */
 function planResidents(loadBalancer: LoadBalancer, residents: readonly ResidentView[]): Plan {
   const { key, network } = loadBalancer;
-  return {
-    id: `residents ${key}`,
-    signature: [loadBalancer, ...residents.flatMap(({ member, mac, ofport }) => [member, mac, ofport])],
-    objects() {
-      const objects = new Map<string, Planned>();
-      for (const resident of residents) {
-        const { member, mac, ofport } = resident;
-        const { address, protocolPort } = member;
-        const listeners = liveListeners(loadBalancer).filter((one) => membersOf(one).includes(member));
-        for (const front of frontsOf(loadBalancer, member, listeners)) {
-          const { vip, port, transport } = front;
-          const id = `resident ${network.key} ${mac} ${vip} ${transport} ${port}`;
-          // Only the MAC tells for whom a frame is: of several members behind one, the first has them all.
-          if (objects.has(id)) continue;
-          const dependencies = [key, ofport, address, protocolPort];
-          objects.set(id, { id, dependencies, compute: () => residentContribution(resident, front) });
-          const replyId = `resident_reply ${network.key} ${address} ${transport} ${protocolPort} ${ofport}`;
-          const compute = () => residentReplyContribution(resident, transport);
-          objects.set(replyId, { id: replyId, dependencies: [], compute });
-        }
+  const signature = [loadBalancer, ...residents.flatMap(({ member, mac, ofport }) => [member, mac, ofport])];
+  return plain(`residents ${key}`, signature, () => {
+    const objects = new Map<string, Planned>();
+    for (const resident of residents) {
+      const { member, mac, ofport } = resident;
+      const { address, protocolPort } = member;
+      const listeners = liveListeners(loadBalancer).filter((one) => membersOf(one).includes(member));
+      for (const front of frontsOf(loadBalancer, member, listeners)) {
+        const { vip, port, transport } = front;
+        const id = `resident ${network.key} ${mac} ${vip} ${transport} ${port}`;
+        // Only the MAC tells for whom a frame is: of several members behind one, the first has them all.
+        if (objects.has(id)) continue;
+        const dependencies = [key, ofport, address, protocolPort];
+        objects.set(id, { id, dependencies, compute: () => residentContribution(resident, front) });
+        const replyId = `resident_reply ${network.key} ${address} ${transport} ${protocolPort} ${ofport}`;
+        const compute = () => residentReplyContribution(resident, transport);
+        objects.set(replyId, { id: replyId, dependencies: [], compute });
       }
-      return objects.values();
-    },
-  };
+    }
+    return objects.values();
+  });
 }
 
 /** Whether it counts on which host members are. */

@@ -62,11 +62,11 @@ export interface HostView {
   readonly leaving: readonly Binding[];
   /** Whether or not their load balancers are among `balancers`. */
   readonly probes: readonly ProbeView[];
-  /** MAC of an address in a network, if it is known. */
-  neighbour(networkId: string, address: string): string | undefined;
+  /** MACs by address in a network, as far as they are known; the same object while none is another. */
+  neighbours(networkId: string): Readonly<Record<string, string>>;
   /** The host's own addresses toward members. */
   addresses(networkId: string): readonly string[];
-  /** What was found of a load balancer's members, by member id. */
+  /** What was found of a load balancer's members, by member id; the same object while nothing else is. */
   health(loadBalancerId: string): Readonly<Record<string, MemberHealth>>;
   /** What is remembered of a load balancer's slot tables. */
   slotTables(loadBalancerId: string): Readonly<Record<string, string>>;

@@ -21,8 +21,10 @@ export function balancerView(of: LoadBalancer, parts: Partial<BalancerView> = {}
   return { loadBalancer: of, ownerKey: 0, plug: undefined, state: 'ready', ...parts };
 }
 
+const NOTHING = {};
+
 /** `neighbours` and `addresses` by network id, `health` by load balancer id. */
-export interface ViewParts extends Partial<Omit<HostView, 'neighbour' | 'addresses' | 'health'>> {
+export interface ViewParts extends Partial<Omit<HostView, 'neighbours' | 'addresses' | 'health'>> {
   readonly neighbours?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly addresses?: Readonly<Record<string, readonly string[]>>;
   readonly health?: Readonly<Record<string, Readonly<Record<string, MemberHealth>>>>;
@@ -39,9 +41,9 @@ export function hostView({ neighbours = {}, addresses = {}, health = {}, ...part
     leaving: [],
     probes: [],
     balancers: [],
-    neighbour: (networkId, address) => neighbours[networkId]?.[address],
+    neighbours: (networkId) => neighbours[networkId] ?? NOTHING,
     addresses: (networkId) => addresses[networkId] ?? [],
-    health: (loadBalancerId) => health[loadBalancerId] ?? {},
+    health: (loadBalancerId) => health[loadBalancerId] ?? NOTHING,
     slotTables: () => ({}),
     ...parts,
   };
