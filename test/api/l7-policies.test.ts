@@ -243,7 +243,7 @@ describe('API: L7 policies and rules', () => {
         rule: { type: 'FILE_TYPE', compare_type: 'EQUAL_TO', invert: null },
       });
       expect(unset.body.rule).to.include({ type: 'FILE_TYPE', key: null, value: 'x', invert: false });
-      const listed = await api.send('GET', `${rules()}?type=FILE_TYPE&fields=id`);
+      const listed = await api.send('GET', `${rules()}?type=FILE_TYPE&l7policy_id=${policy}&fields=id`);
       expect(listed.body).to.deep.equal({ rules: [{ id }], rules_links: [] });
       expect((await api.send('GET', `${POLICIES}/${policy}`)).body.l7policy.rules).to.deep.equal([{ id }]);
       expect((await api.send('DELETE', `${rules()}/${id}`)).status).to.equal(204);

@@ -59,6 +59,7 @@ export const octaviaOperations: Operations = {
   ...collection({
     ...{ path: `${l7Policies}/:policy/rules`, one: 'rule', many: 'rules', title: 'an L7 rule' },
     ...{ resource: octavia.l7Rule, create: l7RuleCreate, update: l7RuleUpdate },
+    references: { l7policy_id: 'Those of this policy, as the path says' },
   }),
   ...collection({
     ...{ path: pools, one: 'pool', many: 'pools', title: 'a pool' },

@@ -47,7 +47,9 @@ function list(call: Call): Answer {
   const { loadBalancer, policy } = requireL7Policy(call.model, param(call, 'policy'));
   const health = healthIn(call)(loadBalancer);
   const rules = policy.rules.map((rule) => l7RuleJson(loadBalancer, rule, health));
-  return listAnswer(call, rules, { plural: 'rules', of: l7Rule });
+  // openstacksdk says again of which policy it asks.
+  const references = { l7policy_id: (_: unknown, id: string) => id === policy.id };
+  return listAnswer(call, rules, { plural: 'rules', of: l7Rule, references });
 }
 
 async function create(call: Call): Promise<Answer> {
