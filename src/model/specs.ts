@@ -50,6 +50,8 @@ export interface LoadBalancerSpec {
   readonly network: string;
   /** Empty: the store picks a free IPv4 (or else IPv6) address of the network. */
   readonly vips: readonly string[];
+  /** CIDRs of the network's: a free VIP of each, besides those that are said. */
+  readonly vipSubnets?: readonly string[] | undefined;
   readonly vipSubnetId?: string | undefined;
   readonly placement?: Placement | undefined;
   readonly lookupMode?: LookupMode | undefined;

@@ -65,6 +65,27 @@ describe('API: load balancers', () => {
     expect(subnets[0].cidr).to.equal('fd00::/64');
   });
 
+  it('picks a free address of each subnet that is named without one', async () => {
+    const { subnets } = (await api.send('GET', '/v2.0/subnets')).body;
+    const id = (cidr: string) => subnets.find((subnet: { cidr: string }) => subnet.cidr === cidr).id;
+    const [v4, v6] = [id('10.0.0.0/24'), id('fd00::/64')];
+    const made = async (hints: object) => {
+      const { status, body } = await create(hints);
+      expect(status, JSON.stringify(body)).to.equal(201);
+      const { vip_address, vip_subnet_id, additional_vips } = body.loadbalancer;
+      return [vip_address, vip_subnet_id, ...additional_vips.map((vip: { ip_address: string }) => vip.ip_address)];
+    };
+    expect(await made({ vip_subnet_id: v6 })).to.deep.equal(['fd00::ffff:ffff:ffff:ffff', v6]);
+    const both = ['10.0.0.254', v4, 'fd00::ffff:ffff:ffff:fffe'];
+    expect(await made({ vip_subnet_id: v4, additional_vips: [{ subnet_id: v6 }] })).to.deep.equal(both);
+    const one = { vip_network_id: 'blue', additional_vips: [{ subnet_id: v6, ip_address: 'fd00::9' }] };
+    expect(await made(one)).to.deep.equal(['10.0.0.253', v4, 'fd00::9']);
+    const twice = await create({ vip_subnet_id: v4, additional_vips: [{ subnet_id: v4 }] });
+    expect([twice.status, twice.body.faultstring]).to.satisfy(
+      ([status, text]: [number, string]) => status === 400 && /at most one VIP per address family/.test(text),
+    );
+  });
+
   it('picks a free address when only the network or its IPv4 subnet is named', async () => {
     const { subnets } = (await api.send('GET', '/v2.0/subnets?cidr=10.0.0.0/24')).body;
     for (const hint of [{ vip_network_id: 'blue' }, { vip_subnet_id: subnets[0].id }, { vip_subnet_id: 'blue' }]) {

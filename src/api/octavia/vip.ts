@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cidrContains, familyOf } from '../../model/addresses.ts';
+import { cidrContains } from '../../model/addresses.ts';
 import { findNetwork } from '../../model/lookup.ts';
 import type { LoadBalancer, Model, Network } from '../../model/types.ts';
 import { ApiError, invalidRequest, shorten, unsupported } from '../errors.ts';
@@ -24,6 +24,7 @@ type VipBody = z.output<typeof vipSchema>;
 interface Vips {
   readonly network: string;
   readonly vips: readonly string[];
+  readonly vipSubnets?: readonly string[] | undefined;
   readonly vipSubnetId?: string | undefined;
 }
 
@@ -51,20 +52,23 @@ function vipsInKnown(model: Model, body: VipBody, placement: string): Vips {
   if (named !== undefined && named !== place.network) {
     throw invalidRequest(`Subnet ${shorten(subnetRef ?? '')} does not belong to network ${named.name}`);
   }
-  const { network, cidr } = place;
+  const { network } = place;
   if (network.subnets.length === 0) throw invalidRequest('Supplied network does not contain a subnet.');
-  if (first) requireInside(first, cidr);
-  else if (cidr !== undefined && !isPicked(network, cidr)) {
-    throw unsupported(placement, `vip_subnet_id ${cidr} without vip_address`);
-  }
-  const others = (body.additional_vips ?? []).map((vip) => {
-    const subnet = vip.subnet_id ? subnetOf(model, vip.subnet_id) : { network, cidr: undefined };
+  const others = (body.additional_vips ?? []).map(({ subnet_id: id, ip_address: address }) => {
+    const subnet = id ? subnetOf(model, id) : { network, cidr: undefined };
     if (subnet.network !== network) throw invalidRequest('All VIP subnets must belong to the same network.');
-    if (!vip.ip_address || !first) throw unsupported(placement, 'additional_vips without addresses');
-    requireInside(vip.ip_address, subnet.cidr);
-    return vip.ip_address;
+    return { address, cidr: subnet.cidr };
   });
-  return { network: network.id, vips: first ? [first, ...others] : [] };
+  const all = [{ address: first, cidr: place.cidr }, ...others];
+  for (const { address, cidr } of all) if (address) requireInside(address, cidr);
+  const free = all.filter(({ address }) => !address);
+  // for one that may be anywhere, the store knows best
+  if (all.length === 1 && free.length === 1 && place.cidr === undefined) return { network: network.id, vips: [] };
+  return {
+    network: network.id,
+    vips: all.flatMap(({ address }) => address ?? []),
+    vipSubnets: free.map(({ cidr }) => cidr ?? network.subnets[0]!),
+  };
 }
 
 /** How the VIPs of a load balancer read. */
@@ -107,11 +111,4 @@ function requireInside(vip: string, cidr: string | undefined): void {
   if (cidr !== undefined && !cidrContains(cidr, vip)) {
     throw invalidRequest(`VIP address ${vip} is not in the subnet ${cidr}`);
   }
-}
-
-/** Whether a VIP that the store picks is sure to be in this subnet: it picks IPv4 before IPv6. */
-function isPicked(network: Network, cidr: string): boolean {
-  const family = network.subnets.some((subnet) => familyOf(subnet) === 4) ? 4 : 6;
-  const candidates = network.subnets.filter((subnet) => familyOf(subnet) === family);
-  return candidates.length === 1 && candidates[0] === cidr;
 }

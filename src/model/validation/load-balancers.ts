@@ -1,4 +1,4 @@
-import { compareAddresses, familyOf, parseCidr } from '../addresses.ts';
+import { type Cidr, compareAddresses, familyOf, parseCidr } from '../addresses.ts';
 import { DEFAULT_PLACEMENT, requireOption, requireReturnPath } from '../capabilities.ts';
 import { LOAD_BALANCER_DEFAULTS } from '../defaults.ts';
 import type { ListenerDraft, LoadBalancerAttributes, LoadBalancerDraft, PoolDraft } from '../drafts.ts';
@@ -35,7 +35,9 @@ export function draftLoadBalancer(model: Model, spec: LoadBalancerSpec): LoadBal
   bounded(model.loadBalancers.size + 1, LIMITS.loadBalancers, 'load balancers');
   const head = draftLoadBalancerHead(spec);
   const network = requireNetwork(model, spec.network);
-  const vips = spec.vips.length === 0 ? [pickVip(model, network)] : draftVips(model, network, spec);
+  const picked = (spec.vipSubnets ?? []).map((cidr) => pickVip(model, network, [parseCidr(cidr)]));
+  const asked = [...spec.vips, ...picked];
+  const vips = asked.length === 0 ? [pickVip(model, network)] : draftVips(model, network, { ...spec, vips: asked });
   const flavorId = chooseFlavor(model, head.placement, spec.flavor)?.id;
   const availabilityZone = chooseZone(model, head.placement, spec.availabilityZone);
   const { placement, returnPath } = head;
@@ -162,8 +164,8 @@ function requireNoMachine(
 /** Addresses that are nobody's (RFC 2544), for VIPs of networks whose subnets are not known. */
 const UNCLAIMED = parseCidr('198.18.0.0/15');
 
-function pickVip(model: Model, network: Network): string {
-  const { subnets, ranges } = blocksOf(network);
+function pickVip(model: Model, network: Network, subnets: readonly Cidr[] = blocksOf(network).subnets): string {
+  const { ranges } = blocksOf(network);
   const places = subnets.length === 0 ? [UNCLAIMED] : subnets;
   const vip = highestFree(places, { taken: takenAddresses(model, network), ranges });
   if (vip === undefined) throw new ModelError('conflict', `Network ${network.name} has no free address for a VIP`);
