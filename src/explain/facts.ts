@@ -1,6 +1,8 @@
 /** What the numbers in a host's switch stand for, as plain data: the API's answer, and all that this folder works from. */
+
 import { healthSeenBy, isMonitored } from '../model/health.ts';
 import { isEffective } from '../model/l7.ts';
+import { mayBeOn } from '../model/neighbours.ts';
 import type {
   Host,
   Listener,
@@ -91,6 +93,8 @@ export interface LoadBalancerFacts {
   readonly admin_state_up: boolean;
   readonly vips: readonly string[];
   readonly vip_mac: string;
+  /** The availability zone that keeps it from this host; null = none does. */
+  readonly other_zone: string | null;
   /** Of its balancer's sandbox on this host; null in placement switch. */
   readonly sandbox_mac: string | null;
   readonly placement: Placement;
@@ -182,6 +186,7 @@ function loadBalancerFacts(
   return {
     ...{ key, id, name: name || id, network: network.name, owner, vips, placement },
     ...{ lookup_mode: lookupMode, return_path: returnPath, admin_state_up: adminStateUp },
+    other_zone: mayBeOn(loadBalancer, host.name) ? null : (loadBalancer.availabilityZone?.name ?? null),
     vip_mac: vipMac(id),
     sandbox_mac: placement === 'switch' ? null : sandboxMac(id, host.id),
     balancer: balancer === undefined ? null : { state: balancer.state, error: balancer.error },

@@ -81,8 +81,13 @@ function missing(want: Want, names: Names): readonly string[] {
     );
   }
   if (!lb.admin_state_up) reasons.push(`load balancer ${lb.name} is disabled`);
-  if (lb.balancer === null) reasons.push(`${lb.name} has no balancer on ${host.name}: no VM there is a client of it`);
-  else if (lb.balancer.state !== 'ready') {
+  if (lb.balancer === null) {
+    const why =
+      lb.other_zone === null
+        ? 'no VM there is a client of it'
+        : `that is no host of availability zone ${lb.other_zone}, which it is in`;
+    reasons.push(`${lb.name} has no balancer on ${host.name}: ${why}`);
+  } else if (lb.balancer.state !== 'ready') {
     reasons.push(
       `the balancer of ${lb.name} on ${host.name} is ${lb.balancer.state}${lb.balancer.error === '' ? '' : `: ${lb.balancer.error}`}`,
     );

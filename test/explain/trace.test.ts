@@ -26,7 +26,9 @@ const web = { ...with_(balancing('web', members(), { vips: [VIP4, VIP6] }), 'SOU
 const hashed = with_(balancing('hashed', [member('10.0.0.22')], { vips: ['10.0.0.102'] }), 'SOURCE_IP_PORT');
 const lost = balancing('lost', [{ ...member('10.0.0.99'), name: 'lost-1' }], { vips: ['10.0.0.103'] });
 const out = balancing('out', members(), { vips: ['10.0.0.101'], placement: 'namespace' });
-const absent = balancing('absent', members(), { vips: ['10.0.0.104'] });
+const elsewhere = { id: 'p', name: 'p', placement: 'switch' as const, hosts: ['h2'] };
+const rack2 = { id: 'z', name: 'rack2', description: '', enabled: true, profile: elsewhere };
+const absent = { ...balancing('absent', members(), { vips: ['10.0.0.104'] }), availabilityZone: rack2 };
 const loadBalancers = [web, hashed, lost, out, absent];
 const present = loadBalancers.filter((lb) => lb !== absent);
 
@@ -208,7 +210,9 @@ describe('traces of a real switch', () => {
   it('tell why a VIP without a balancer here is not served', async () => {
     const told = await site.told({ from: 'c1', to: '10.0.0.104' });
     expect(told.outcome.kind).to.equal('switched');
-    expect(told.reasons.join('\n')).to.match(/absent has no balancer on h1/);
+    expect(told.reasons.join('\n')).to.match(
+      /absent has no balancer on h1: that is no host of availability zone rack2/,
+    );
   });
 
   it('tell of a forged claim', async () => {
