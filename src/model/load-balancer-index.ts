@@ -1,5 +1,5 @@
 /**
- * Finding what belongs to load balancers without looking at all of them: by a part's id, by owner. An index belongs to
+ * Finding what belongs to load balancers without looking at all of them: by a part's id, by owner, by address. An index belongs to
  * one snapshot of the map of load balancers; the next snapshot takes it over and changes what differs, so that neither a
  * change nor a look-up costs more because there are many others.
  */
@@ -11,6 +11,8 @@ class LoadBalancerIndex {
   /** Listener, L7 policy, pool or health monitor → the load balancer above it. */
   readonly #above = new Map<string, string>();
   readonly #owned = new Map<string, Set<string>>();
+  /** Network and address → those with a VIP there, or a member that is spoken to there. */
+  readonly #at = new Map<string, Set<string>>();
   /** The maps of single owners that were asked for. */
   readonly views = new Map<string, LoadBalancers>();
 
@@ -22,26 +24,45 @@ class LoadBalancerIndex {
     return this.#owned.get(owner) ?? NONE;
   }
 
+  at(networkId: string, address: string): ReadonlySet<string> {
+    return this.#at.get(placeOf(networkId, address)) ?? NONE;
+  }
+
   replace(before: LoadBalancer | undefined, after: LoadBalancer | undefined): void {
     if (before !== undefined) for (const id of partsOf(before)) this.#above.delete(id);
     if (after !== undefined) for (const id of partsOf(after)) this.#above.set(id, after.id);
+    if (before !== undefined) for (const place of placesOf(before)) take(this.#at, place, before.id);
+    if (after !== undefined) for (const place of placesOf(after)) put(this.#at, place, after.id);
     if (before !== undefined) this.views.delete(before.owner);
     if (after !== undefined) this.views.delete(after.owner);
     if (before?.owner === after?.owner) return;
-    if (before !== undefined) this.#disown(before);
-    if (after !== undefined) this.#own(after);
+    if (before !== undefined) take(this.#owned, before.owner, before.id);
+    if (after !== undefined) put(this.#owned, after.owner, after.id);
   }
+}
 
-  #own({ id, owner }: LoadBalancer): void {
-    const ids = this.#owned.get(owner);
-    if (ids === undefined) this.#owned.set(owner, new Set([id]));
-    else ids.add(id);
-  }
+function put(sets: Map<string, Set<string>>, key: string, id: string): void {
+  const ids = sets.get(key);
+  if (ids === undefined) sets.set(key, new Set([id]));
+  else ids.add(id);
+}
 
-  #disown({ id, owner }: LoadBalancer): void {
-    const ids = this.#owned.get(owner);
-    ids?.delete(id);
-    if (ids?.size === 0) this.#owned.delete(owner);
+function take(sets: Map<string, Set<string>>, key: string, id: string): void {
+  const ids = sets.get(key);
+  ids?.delete(id);
+  if (ids?.size === 0) sets.delete(key);
+}
+
+const placeOf = (networkId: string, address: string): string => `${networkId} ${address}`;
+
+/** May name a place twice. */
+function* placesOf({ network, vips, pools }: LoadBalancer): Generator<string, void> {
+  for (const vip of vips) yield placeOf(network.id, vip);
+  for (const { members } of pools) {
+    for (const { address, monitorAddress = address } of members) {
+      yield placeOf(network.id, address);
+      if (monitorAddress !== address) yield placeOf(network.id, monitorAddress);
+    }
   }
 }
 
@@ -92,4 +113,14 @@ export function loadBalancersOf(all: LoadBalancers, owner: string): LoadBalancer
   for (const id of index.owned(owner)) view.set(id, all.get(id)!);
   index.views.set(owner, view);
   return view;
+}
+
+/** The load balancers of a network that have this address as a VIP, or a member that is spoken to there. */
+export function loadBalancersAt(all: LoadBalancers, networkId: string, address: string): readonly LoadBalancer[] {
+  return [...indexOf(all).at(networkId, address)].map((id) => all.get(id)!);
+}
+
+/** The load balancer that has the address as a VIP in the network. */
+export function vipHolder(all: LoadBalancers, networkId: string, address: string): LoadBalancer | undefined {
+  return loadBalancersAt(all, networkId, address).find(({ vips }) => vips.includes(address));
 }

@@ -4,6 +4,7 @@ import { LOAD_BALANCER_DEFAULTS } from '../defaults.ts';
 import type { ListenerDraft, LoadBalancerAttributes, LoadBalancerDraft, PoolDraft } from '../drafts.ts';
 import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { loadBalancersAt, vipHolder } from '../load-balancer-index.ts';
 import { requireNetwork } from '../lookup.ts';
 import type { ListenerSpec, LoadBalancerPatch, LoadBalancerSpec, PoolSpec } from '../specs.ts';
 import type { LoadBalancer, Model, Network, Placement } from '../types.ts';
@@ -16,16 +17,7 @@ import { boundL7 } from './l7-policies.ts';
 import { draftListenerBody, draftListenerHead, requireFreePort } from './listeners.ts';
 import { poolsByName } from './pool-references.ts';
 import { draftPool } from './pools.ts';
-import {
-  addressesOf,
-  blocksOf,
-  loadBalancersOf,
-  type PoolContext,
-  requirePlace,
-  rival,
-  vipsOf,
-  virtualMachinesOf,
-} from './site.ts';
+import { blocksOf, type PoolContext, requirePlace, rival, virtualMachinesOf } from './site.ts';
 
 /**
  * Checks a new load balancer with everything below it; picks a VIP when none is given.
@@ -121,10 +113,9 @@ function draftVips(model: Model, network: Network, spec: LoadBalancerSpec): read
   const owner = spec.owner ?? '';
   const of = spec.name ? ` of load balancer ${spec.name}` : '';
   const blocks = blocksOf(network);
-  const taken = vipsOf(model, network.id);
   for (const vip of vips) {
     requirePlace(blocks, vip, `VIP ${vip}${of}`);
-    const holder = taken.get(vip);
+    const holder = vipHolder(model.loadBalancers, network.id, vip);
     if (holder !== undefined) {
       throw new ModelError(
         'conflict',
@@ -141,15 +132,12 @@ function requireNoMachine(
   { network, owner }: { readonly network: Network; readonly owner: string },
   vip: string,
 ): void {
-  for (const loadBalancer of loadBalancersOf(model, network.id)) {
-    for (const pool of loadBalancer.pools) {
-      if (pool.members.some((member) => addressesOf(member).includes(vip))) {
-        throw new ModelError(
-          'conflict',
-          `VIP ${vip} in network ${network.name} is the address of a member of ${rival(loadBalancer, owner)}`,
-        );
-      }
-    }
+  const [withMember] = loadBalancersAt(model.loadBalancers, network.id, vip);
+  if (withMember !== undefined) {
+    throw new ModelError(
+      'conflict',
+      `VIP ${vip} in network ${network.name} is the address of a member of ${rival(withMember, owner)}`,
+    );
   }
   for (const machine of virtualMachinesOf(model, network.id)) {
     if (machine.addresses.includes(vip)) {

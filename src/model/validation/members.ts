@@ -4,10 +4,11 @@ import { MEMBER_DEFAULTS } from '../defaults.ts';
 import type { MemberDraft } from '../drafts.ts';
 import { ModelError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { vipHolder } from '../load-balancer-index.ts';
 import type { MemberPatch, MemberSpec } from '../specs.ts';
 import type { Member } from '../types.ts';
 import { address, bounded, flag, given, integer, tags, text, transportPort } from './fields.ts';
-import { blocksOf, type MemberContext, type PoolContext, requirePlace, rival, vipsOf } from './site.ts';
+import { blocksOf, type MemberContext, type PoolContext, requirePlace, rival } from './site.ts';
 
 /** Checks members that are to join `existing` in one pool. Throws ModelError('invalid' | 'conflict' | 'unsupported'). */
 export function draftMembers(
@@ -103,14 +104,13 @@ function requireMonitorAddress(context: MemberContext, candidate: string): void 
 /** A check that an address is one that a machine of the network may have, and no VIP. */
 function addressCheck(context: PoolContext): (address: string, what: string) => void {
   const blocks = blocksOf(context.network);
-  const vips = vipsOf(context.model, context.network.id);
   return (candidate, role) => {
     const what = `${role} ${candidate}`;
     if (candidate === '169.254.169.254') {
       throw new ModelError('invalid', `${candidate} is not a valid option for ${role}`);
     }
     requirePlace(blocks, candidate, what);
-    const holder = vips.get(candidate);
+    const holder = vipHolder(context.model.loadBalancers, context.network.id, candidate);
     if (holder !== undefined) throw new ModelError('conflict', `${what} is the VIP of ${rival(holder, context.owner)}`);
     if (context.vips.includes(candidate)) throw new ModelError('conflict', `${what} is the load balancer's own VIP`);
   };
