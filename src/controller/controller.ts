@@ -19,7 +19,7 @@ import { createHostReports, type HostReports } from './host-reports.ts';
 import { HostTags, tagsOf } from './host-tags.ts';
 import { MacCount } from './mac-count.ts';
 import { ManagedHost } from './managed-host.ts';
-import { followChange } from './model-index.ts';
+import { followChange, indexOf } from './model-index.ts';
 import { createProber, type Prober } from './neighbours.ts';
 import type { ControllerOptions } from './options.ts';
 import type { ClassifiedPort } from './ports.ts';
@@ -270,7 +270,12 @@ export class Controller {
     if (managed === undefined) return;
     try {
       managed.refresh(model);
-      this.#tags.set(id, tagsOf(managed.ports, managed.present));
+      const addressed = new Set(
+        indexOf(model)
+          .addressesOn(id)
+          .map(({ networkId }) => networkId),
+      );
+      this.#tags.set(id, tagsOf(managed.ports, managed.present, addressed));
       this.#wantSoon(id);
     } catch (err) {
       this.#init.logger.fatal(

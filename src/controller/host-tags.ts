@@ -16,10 +16,16 @@ export const TAG = {
   mac: (networkId: string, mac: string) => `mac ${networkId} ${mac}`,
   /** The load balancer has its balancer there. */
   loadBalancer: (id: string) => `load_balancer ${id}`,
+  /** A balancer outside the switch waits there for an address of the network. */
+  waiting: (networkId: string) => `waiting ${networkId}`,
 } as const;
 
-/** The tags of a host with these ports and load balancers. */
-export function tagsOf(ports: readonly ClassifiedPort[], loadBalancers: readonly LoadBalancer[]): ReadonlySet<string> {
+/** The tags of a host with these ports and load balancers, and with addresses of its own in these networks (ids). */
+export function tagsOf(
+  ports: readonly ClassifiedPort[],
+  loadBalancers: readonly LoadBalancer[],
+  addressed: ReadonlySet<string>,
+): ReadonlySet<string> {
   const tags = new Set<string>();
   for (const { vlan, ifaceId, ignored, network, mac, effectiveOwner: owner } of ports) {
     tags.add(TAG.vlan(vlan)).add(TAG.iface(ifaceId));
@@ -27,7 +33,10 @@ export function tagsOf(ports: readonly ClassifiedPort[], loadBalancers: readonly
     tags.add(TAG.owner(owner)).add(TAG.network(network.id)).add(TAG.client(network.id, owner));
     tags.add(TAG.mac(network.id, mac!));
   }
-  for (const { id, owner } of loadBalancers) tags.add(TAG.loadBalancer(id)).add(TAG.owner(owner));
+  for (const { id, owner, placement, network } of loadBalancers) {
+    tags.add(TAG.loadBalancer(id)).add(TAG.owner(owner));
+    if (placement !== 'switch' && !addressed.has(network.id)) tags.add(TAG.waiting(network.id));
+  }
   return tags;
 }
 

@@ -21,7 +21,12 @@ export function hostsTouched(change: ModelChange, hosts: HostTags): ReadonlySet<
   }
   if (change.addresses) {
     const [old, now] = [new Set(previous.addresses), new Set(model.addresses)];
-    for (const address of old) if (!now.has(address)) touched.add(address.hostId);
+    for (const address of old) {
+      if (now.has(address)) continue;
+      touched.add(address.hostId);
+      // What one gives back another may wait for.
+      for (const id of hosts.with(TAG.waiting(address.networkId))) touched.add(id);
+    }
     for (const address of now) if (!old.has(address)) touched.add(address.hostId);
   }
   return touched;

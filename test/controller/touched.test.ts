@@ -12,6 +12,7 @@ const one = (id: string): ReadonlySet<string> => new Set([id]);
 const web = balancing('web', [member('10.0.0.21')], { owner: 'acme' });
 const shared = balancing('shared', [member('10.0.0.22')]);
 const direct = balancing('direct', [member('10.0.0.23')], { owner: 'acme', returnPath: 'direct' });
+const outside = balancing('outside', [member('10.0.0.21')], { network: red, placement: 'namespace' });
 const dns = balancing('dns', [member('10.0.0.21')], { network: red });
 const balancers = new Map(['acme', 'member'].map((hostId) => [`b-${hostId}`, { hostId } as Balancer]));
 const neighbours = new Map([[blue.id, { '10.0.0.21': macOf(21), '10.0.0.23': macOf(23) }]]);
@@ -20,13 +21,15 @@ const model: Model = { ...modelOf({ loadBalancers: [web, shared, direct, dns] })
 /** Hosts by what they have. */
 const tags = new HostTags();
 const blueOf = (owner: string, mac = macOf(1)) => clientPort(owner, { effectiveOwner: owner, mac });
-tags.set('acme', tagsOf([blueOf('acme')], [web, shared, direct]));
-tags.set('zeta', tagsOf([blueOf('zeta')], [shared]));
-tags.set('nobody', tagsOf([blueOf('')], [web, shared, direct]));
-tags.set('red', tagsOf([clientPort('r', { network: red, vlan: 7 })], [dns]));
-tags.set('member', tagsOf([blueOf('service', macOf(23))], [shared]));
-tags.set('lingering', tagsOf([], [web]));
-tags.set('ignored', tagsOf([clientPort('i', { vlan: 99, network: undefined, ignored: 'because' })], []));
+tags.set('acme', tagsOf([blueOf('acme')], [web, shared, direct], NONE));
+tags.set('zeta', tagsOf([blueOf('zeta')], [shared], NONE));
+tags.set('nobody', tagsOf([blueOf('')], [web, shared, direct], NONE));
+tags.set('red', tagsOf([clientPort('r', { network: red, vlan: 7 })], [dns], NONE));
+tags.set('member', tagsOf([blueOf('service', macOf(23))], [shared], NONE));
+tags.set('lingering', tagsOf([], [web], NONE));
+tags.set('waiting', tagsOf([], [outside], NONE));
+tags.set('content', tagsOf([], [outside], one(red.id)));
+tags.set('ignored', tagsOf([clientPort('i', { vlan: 99, network: undefined, ignored: 'because' })], [], NONE));
 
 function touched(parts: Partial<ModelChange>): readonly string[] {
   const sets = { networks: NONE, hosts: NONE, ports: NONE, loadBalancers: NONE, balancers: NONE, neighbours: NONE };
@@ -96,6 +99,14 @@ describe('the hosts that a change concerns', () => {
       },
       ['zeta'],
     ],
+    [
+      "a host's own address that is given back",
+      {
+        addresses: true,
+        previous: { ...model, addresses: [{ networkId: red.id, hostId: 'zeta', address: '10.0.7.240' }] },
+      },
+      ['waiting', 'zeta'],
+    ],
   ];
   for (const [what, parts, hosts] of cases) {
     it(what, () => {
@@ -105,8 +116,8 @@ describe('the hosts that a change concerns', () => {
 
   it('no longer when they have nothing to do with it', () => {
     const few = new HostTags();
-    few.set('acme', tagsOf([blueOf('acme')], [web]));
-    few.set('acme', tagsOf([clientPort('r', { network: red, vlan: 7 })], []));
+    few.set('acme', tagsOf([blueOf('acme')], [web], NONE));
+    few.set('acme', tagsOf([clientPort('r', { network: red, vlan: 7 })], [], NONE));
     expect([...few.with('load_balancer lb-web')]).to.deep.equal([]);
     few.set('acme', NONE);
     expect([...few.with(`network ${red.id}`)]).to.deep.equal([]);
