@@ -209,10 +209,11 @@ export class TestHost {
     return [...pids].sort((a, b) => Number(isMaster(b)) - Number(isMaster(a)));
   }
 
-  /** What a VM gets from a URL. */
+  /** What a server says at the address, or else curl. */
   async fetch(vm: string, address: string): Promise<string> {
-    const options = ['-s', '-m', '5', '--retry', '3', '--retry-connrefused', '--retry-delay', '1'];
-    return (await this.lab.exec(vm, ['curl', ...options, `http://${address}/`])).stdout.trim();
+    const options = ['-sS', '-m', '5', '--retry', '3', '--retry-all-errors', '--retry-delay', '1'];
+    const { stdout, stderr } = await this.lab.exec(vm, ['curl', ...options, `http://${address}/`]);
+    return (stdout || stderr).trim();
   }
 
   async answers(vm: string, address: string, count: number): Promise<string[]> {
