@@ -70,13 +70,11 @@ class OvsdbStore implements types.Store {
   }
 
   addSubnet(networkId: string, cidr: string, name = ''): Promise<types.Written> {
-    const change = (subnets: readonly string[]) => ({ subnets: [...subnets, cidr], subnetNames: { [cidr]: name } });
-    return this.#writer.write(networks.changeSubnets(networkId, change, this.#database.addresses));
+    return this.#writer.write(networks.addSubnet(networkId, { cidr, name }, this.#database.addresses));
   }
 
   removeSubnet(networkId: string, cidr: string): Promise<types.Written> {
-    const change = (subnets: readonly string[]) => ({ subnets: subnets.filter((one) => one !== cidr) });
-    return this.#writer.write(networks.changeSubnets(networkId, change, this.#database.addresses));
+    return this.#writer.write(networks.removeSubnet(networkId, cidr, this.#database.addresses));
   }
 
   putNetwork(spec: types.NetworkSpec): Promise<types.Written> {

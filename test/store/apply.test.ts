@@ -71,6 +71,20 @@ describe('applying a load balancer', () => {
     expect(now.listeners[1]!.defaultPool).to.equal(now.pools[1]);
   });
 
+  it('keeps pools of the same name apart', async () => {
+    const { name: _web, ...shared } = spec();
+    const twins = { ...shared, name: 'twins', vips: ['10.0.0.104'], listeners: [] };
+    const pools = [
+      { name: 'a', protocol: 'TCP', algorithm: 'SOURCE_IP' },
+      { name: 'a', protocol: 'TCP', algorithm: 'SOURCE_IP_PORT' },
+    ] as const;
+    const { id } = await fixture.store.applyLoadBalancer({ ...twins, pools });
+    const before = fixture.store.model;
+    await fixture.store.applyLoadBalancer({ ...twins, pools });
+    expect(fixture.store.model).to.equal(before);
+    await fixture.store.deleteLoadBalancer(id, { cascade: true });
+  });
+
   it('follows pools by name from listener to listener', async () => {
     const pool = { name: 'shared', algorithm: 'SOURCE_IP' as const, members: [member(21)] };
     const on = (protocolPort: number) => ({ protocol: 'TCP' as const, protocolPort, defaultPool: 'shared' });

@@ -63,6 +63,14 @@ describe('a write whose connection breaks', () => {
       expect(store.model.generation, 'one change').to.equal(before + 1);
     });
 
+    it(`gives a network another subnet once (${how})`, async () => {
+      const { id } = named(store, 'lb').network;
+      const before = store.model.generation;
+      await broken(how, () => store.addSubnet(id, '10.1.0.0/24', 'more'));
+      expect(store.model.networks.get(id)!.subnetNames).to.deep.equal({ '10.1.0.0/24': 'more' });
+      expect(store.model.generation, 'one change').to.equal(before + 1);
+    });
+
     it(`allocates one address (${how})`, async () => {
       const hostId = (await store.putHost({ name: 'h', remote: 'tcp:192.0.2.1:1' })).id;
       const network = named(store, 'lb').network.id;

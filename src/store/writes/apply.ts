@@ -153,10 +153,8 @@ function matchPools(existing: LoadBalancer, wanted: Children): ReadonlyMap<PoolD
   };
   for (const draft of wanted.pools) {
     if (draft.name === '') continue;
-    claim(
-      draft,
-      existing.pools.find((pool) => pool.name === draft.name),
-    );
+    // Names need not be unique.
+    for (const pool of existing.pools) if (pool.name === draft.name) claim(draft, pool);
   }
   for (const listener of wanted.listeners) {
     const current = existing.listeners.find((one) => sameEndpoint(one, listener));

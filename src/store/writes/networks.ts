@@ -32,8 +32,26 @@ export function createNetwork(spec: NetworkSpec, addresses: AddressTable): Write
   };
 }
 
-/** Gives a network another subnet, or takes one away. */
-export function changeSubnets(
+/** Gives a network another subnet, which may have a name. */
+export function addSubnet(
+  networkId: string,
+  { cidr, name }: { readonly cidr: string; readonly name: string },
+  addresses: AddressTable,
+): Write {
+  const change = (subnets: readonly string[]) => ({ subnets: [...subnets, cidr], subnetNames: { [cidr]: name } });
+  return {
+    ...changeSubnets(networkId, change, addresses),
+    landed: (model) => model.networks.get(networkId)?.subnets.includes(cidr) ?? false,
+  };
+}
+
+/** Takes a subnet from a network. */
+export function removeSubnet(networkId: string, cidr: string, addresses: AddressTable): Write {
+  const change = (subnets: readonly string[]) => ({ subnets: subnets.filter((one) => one !== cidr) });
+  return changeSubnets(networkId, change, addresses);
+}
+
+function changeSubnets(
   networkId: string,
   change: (subnets: readonly string[]) => Pick<NetworkSpec, 'subnets' | 'subnetNames'>,
   addresses: AddressTable,
