@@ -1,6 +1,7 @@
 /** What the controller writes of a host's balancers: that they exist, and the addresses with which they speak to members. */
 import { ModelError } from '../model/errors.ts';
-import type { LoadBalancer } from '../model/types.ts';
+import { missingFamilies } from '../model/own-addresses.ts';
+import type { LoadBalancer, Network } from '../model/types.ts';
 import type { Store } from '../store/types.ts';
 import { balancersOn, indexOf } from './model-index.ts';
 
@@ -22,7 +23,7 @@ export async function writeBalancers(
   store: Store,
   { hostId, outside, inside, refusals: before }: WantedRows,
 ): Promise<ReadonlyMap<string, string>> {
-  const networks = new Set(outside.map(({ network }) => network.id));
+  const networks = new Map(outside.map(({ network }) => [network.id, network]));
   const refusals = await takeAddresses(store, hostId, networks);
   const wanted = [
     ...outside.map(({ id }) => ({ loadBalancerId: id, state: 'pending' as const })),
@@ -41,27 +42,30 @@ export async function writeBalancers(
   return refusals;
 }
 
-/** Makes the host's addresses those of these networks. Answers why a network gives none, by network. */
+/**
+ * Makes the host's addresses those of these networks, by id. Answers why a network gives none, by network: one that has some
+ * already, and lacks what has come to be needed since, serves with those.
+ */
 async function takeAddresses(
   store: Store,
   hostId: string,
-  networks: ReadonlySet<string>,
+  networks: ReadonlyMap<string, Network>,
 ): Promise<ReadonlyMap<string, string>> {
   const refusals = new Map<string, string>();
-  const held = new Set(
-    indexOf(store.model)
-      .addressesOn(hostId)
-      .map((row) => row.networkId),
-  );
-  for (const networkId of networks) {
-    if (held.has(networkId)) continue;
+  const held = new Map<string, string[]>();
+  for (const { networkId, address } of indexOf(store.model).addressesOn(hostId)) {
+    held.set(networkId, [...(held.get(networkId) ?? []), address]);
+  }
+  for (const [id, network] of networks) {
+    const given = held.get(id) ?? [];
+    if (missingFamilies(network, given).length === 0) continue;
     try {
-      await store.allocateAddresses(hostId, networkId);
+      await store.allocateAddresses(hostId, id);
     } catch (error) {
       if (!(error instanceof ModelError)) throw error;
-      refusals.set(networkId, error.message);
+      if (given.length === 0) refusals.set(id, error.message);
     }
   }
-  for (const networkId of held) if (!networks.has(networkId)) await store.releaseAddresses(hostId, networkId);
+  for (const id of held.keys()) if (!networks.has(id)) await store.releaseAddresses(hostId, id);
   return refusals;
 }

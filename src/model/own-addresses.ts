@@ -1,4 +1,4 @@
-import { familyOf } from './addresses.ts';
+import { type Family, familyOf, parseCidr } from './addresses.ts';
 import type { Model, Network } from './types.ts';
 import { balancerMac, ipv6FromMac } from './vip-mac.ts';
 
@@ -15,4 +15,23 @@ export function ownAddresses(model: Model, hostId: string, network: Network): re
   const derivable = network.subnets.find((cidr) => familyOf(cidr) === 6 && cidr.endsWith('/64'));
   if (derivable === undefined || given.some((address) => familyOf(address) === 6)) return given;
   return [...given, ipv6FromMac(derivable, balancerMac(hostId, network.id))];
+}
+
+/** The families in which a host with these addresses in the network must be given one yet. */
+export function missingFamilies(network: Network, given: readonly string[]): readonly Family[] {
+  return neededFamilies(network).filter((family) => !given.some((address) => familyOf(address) === family));
+}
+
+/**
+ * The families in which a host must be given an address. IPv4 always, where the network has it; IPv6 where there is a
+ * range for it, or where nothing else would do: in a /64 the address follows from the host's MAC, and a host that has
+ * an IPv4 address can do without.
+ */
+function neededFamilies({ subnets, balancerRanges }: Network): readonly Family[] {
+  const parsed = subnets.map(parseCidr);
+  const has = (family: Family) => parsed.some((subnet) => subnet.family === family);
+  const hasRange = balancerRanges.some((range) => familyOf(range) === 6);
+  const isDerived = parsed.some((subnet) => subnet.family === 6 && subnet.prefixLength === 64);
+  const needs: Readonly<Record<Family, boolean>> = { 4: has(4), 6: hasRange || (!has(4) && !isDerived) };
+  return ([4, 6] as const).filter((family) => needs[family]);
 }

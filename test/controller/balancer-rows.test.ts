@@ -84,6 +84,22 @@ describe("the rows of a host's balancers", () => {
     });
   }
 
+  it('have an address of each family, also when their network gets another one later, as far as there are some', async () => {
+    const { store } = fixture;
+    await write('h1', { outside: ['tight'] });
+    const two = { ...TWO, subnets: [...TWO.subnets, 'fd09::/80'] };
+    await store.putNetwork(two);
+    await write('h1', { outside: ['tight'] });
+    expect(addresses('h1')).to.deep.equal(['10.9.0.240']);
+    await write('h2', { outside: ['tight'] });
+    await store.putNetwork({ ...two, balancerRanges: [...two.balancerRanges, 'fd09::f0-fd09::f0'] });
+    await write('h1', { outside: ['tight'] });
+    await write('h2', { outside: ['tight'] });
+    expect(addresses('h1')).to.have.members(['10.9.0.240', 'fd09::f0']);
+    expect(addresses('h2')).to.deep.equal(['10.9.0.241']);
+    expect([rows('h1'), rows('h2')]).to.deep.equal([{ tight: 'pending' }, { tight: 'pending' }]);
+  });
+
   it('keep what their agent says', async () => {
     await write('h1', { outside: ['web'] });
     const { id } = balancersOn(fixture.store.model, ids.h1!).get(ids.web!)!;

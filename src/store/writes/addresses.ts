@@ -12,6 +12,7 @@ import {
 } from '../../model/addresses.ts';
 import { ModelError } from '../../model/errors.ts';
 import { requireHost, requireNetwork } from '../../model/lookup.ts';
+import { missingFamilies } from '../../model/own-addresses.ts';
 import type { Model, Network } from '../../model/types.ts';
 import { byUuid, commit, insert, mutate, type Operation, wait } from '../../ovsdb/index.ts';
 import type { AddressTable } from '../addresses.ts';
@@ -31,7 +32,7 @@ export function allocateAddresses(model: Model, at: Place): Draft<readonly strin
   const host = requireHost(model, at.hostId);
   const network = requireNetwork(model, at.networkId);
   const given = at.addresses.rowsOf(host.id, network.id).map(({ address }) => address);
-  const missing = neededFamilies(network).filter((family) => !given.some((address) => familyOf(address) === family));
+  const missing = missingFamilies(network, given);
   if (missing.length === 0) return { operations: [], result: ipv4First(given) };
   const taken = new Set(at.addresses.rowsIn(network.id).map(({ address }) => address));
   const rows = missing.map((family) => ({ id: randomUUID(), address: freeAddress(network, family, taken) }));
@@ -65,20 +66,6 @@ export function releaseAddresses(model: Model, at: Place): Draft<void> {
     operations: [mutate(HostTable, byUuid(at.hostId), [['addresses', 'delete', rows]]), commit({ durable: true })],
     result: undefined,
   };
-}
-
-/**
- * The families in which a host must be given an address. IPv4 always, where the network has it; IPv6 where there is a
- * range for it, or where nothing else would do: in a /64 the address follows from the host's MAC, and a host that has
- * an IPv4 address can do without.
- */
-function neededFamilies({ subnets, balancerRanges }: Network): readonly Family[] {
-  const parsed = subnets.map(parseCidr);
-  const has = (family: Family) => parsed.some((subnet) => subnet.family === family);
-  const hasRange = balancerRanges.some((range) => familyOf(range) === 6);
-  const isDerived = parsed.some((subnet) => subnet.family === 6 && subnet.prefixLength === 64);
-  const needs: Readonly<Record<Family, boolean>> = { 4: has(4), 6: hasRange || (!has(4) && !isDerived) };
-  return ([4, 6] as const).filter((family) => needs[family]);
 }
 
 function freeAddress(network: Network, family: Family, taken: ReadonlySet<string>): string {
