@@ -67,7 +67,8 @@ export class Haproxy {
   async ensure(config: ProxyConfig): Promise<void> {
     this.#isBusy = true;
     try {
-      await this.#tending;
+      // If that failed, `observe` has seen to it.
+      await this.#tending.catch(() => {});
       if (!this.#isHeld && !(await this.#adopt())) await this.#begin(config);
       await this.#change(config).catch((error: unknown) => {
         throw isBadConfig(error) && this.#isHeld ? notUpdated(error) : error;
