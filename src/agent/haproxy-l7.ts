@@ -67,7 +67,13 @@ function conditionLine({ id, type, compareType, field, value }: L7Rule): string 
   return `acl ${id} ${quoted(SUBJECTS[type](field ?? ''))} ${words}`;
 }
 
+/**
+ * How much PCRE may backtrack, in its own measure; then the text does not match. A tenth of a millisecond: HAProxy aborts when
+ * one request keeps it busy for 2 s, and at PCRE's default 200 regular expressions can do that.
+ */
+const MATCH_LIMIT = '(*LIMIT_MATCH=100000)';
+
 /** As in Octavia, a value in double quotes is meant without them: so it has room for spaces. */
 function textOf(compareType: L7CompareType, value: string): string {
-  return compareType === 'REGEX' ? value : value.replace(/^"(.+)"$/, '$1');
+  return compareType === 'REGEX' ? `${MATCH_LIMIT}${value}` : value.replace(/^"(.+)"$/, '$1');
 }

@@ -46,7 +46,7 @@ describe('L7 policies in HAProxy', function () {
     ];
     const [lines] = linesOf(listener('http', web, { ...HTTP, l7Policies: policies }));
     expect(lines!.slice(lines!.indexOf('timeout client 50000ms') + 1)).to.deep.equal([
-      'acl r4 "path,field(-1,/),field(2,.,0),field(-1,.)" -m reg -- "^(jpg|png)\\$"',
+      'acl r4 "path,field(-1,/),field(2,.,0),field(-1,.)" -m reg -- "(*LIMIT_MATCH=100000)^(jpg|png)\\$"',
       'acl p2-any "path" -m beg -- "/"',
       'acl r3 "req.hdr(host),host_only" -i -m end -- ".Example"',
       'acl r1 "req.hdr(It\\\\\'s)" -m sub -- "a \\$b \\\\ c"',
@@ -219,6 +219,23 @@ describe('L7 policies in HAProxy', function () {
       }
       await serve([rule('r1', { value: '/a' }), rule('r2', { compareType: 'ENDS_WITH', value: '/z' })]);
       expect([await who(['/a/z']), await who(['/a']), await who(['/z'])]).to.deep.equal(['s2', 's1', 's1']);
+    });
+
+    it('outlive requests that drive as many regular expressions as there may be into all their backtracking', async () => {
+      const { port: memberPort } = await fixture.backends(1);
+      const balancer = await fixture.balancer();
+      port = await freePort();
+      const slow = { compareType: 'REGEX', value: '^/(([a-z]+)+[a-z]+)+$', invert: true } as const;
+      const rulesOf = (i: number) => [
+        ...Array.from({ length: LIMITS.l7RulesPerPolicy - 1 }, (_, j) => rule(`r${i}-${j}`, slow)),
+        rule(`r${i}-last`, { value: '/never' }),
+      ];
+      const count = Math.floor(LIMITS.l7RulesPerLoadBalancer / LIMITS.l7RulesPerPolicy);
+      const l7Policies = Array.from({ length: count }, (_, i) => policy(`p${i}`, 'REJECT', { rules: rulesOf(i) }));
+      const web = pool('slow', [member('127.0.0.1', { protocolPort: memberPort })], HTTP);
+      const one = listener('http', web, { ...HTTP, protocolPort: port, l7Policies });
+      await balancer.serve(loadBalancer([one], { vips: ['127.0.0.1'] }));
+      expect((await request(`http://127.0.0.1:${port}/${'a'.repeat(40)}!`)).body).to.equal('s1');
     });
 
     it('answer by themselves what they reject or send elsewhere; changes of members of their pools reload nothing', async () => {
