@@ -17,9 +17,16 @@ export function ownAddresses(model: Model, hostId: string, network: Network): re
   return [...given, ipv6FromMac(derivable, balancerMac(hostId, network.id))];
 }
 
+type AddressedNetwork = Pick<Network, 'subnets' | 'balancerRanges'>;
+
 /** The families in which a host with these addresses in the network must be given one yet. */
-export function missingFamilies(network: Network, given: readonly string[]): readonly Family[] {
+export function missingFamilies(network: AddressedNetwork, given: readonly string[]): readonly Family[] {
   return neededFamilies(network).filter((family) => !given.some((address) => familyOf(address) === family));
+}
+
+/** The families in which no host can be given the address that it needs: the network has no range for them. */
+export function unservedFamilies(network: AddressedNetwork): readonly Family[] {
+  return missingFamilies(network, network.balancerRanges);
 }
 
 /**
@@ -27,7 +34,7 @@ export function missingFamilies(network: Network, given: readonly string[]): rea
  * range for it, or where nothing else would do: in a /64 the address follows from the host's MAC, and a host that has
  * an IPv4 address can do without.
  */
-function neededFamilies({ subnets, balancerRanges }: Network): readonly Family[] {
+export function neededFamilies({ subnets, balancerRanges }: AddressedNetwork): readonly Family[] {
   const parsed = subnets.map(parseCidr);
   const has = (family: Family) => parsed.some((subnet) => subnet.family === family);
   const hasRange = balancerRanges.some((range) => familyOf(range) === 6);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { NetworkSpec } from '../../src/model/specs.ts';
+import type { Placement } from '../../src/model/types.ts';
 import { draftHost, draftNetwork, draftPort, requireDeletableNetwork } from '../../src/model/validate.ts';
 import { blue, host, loadBalancer, member, modelOf, pool, red } from './fixtures.ts';
 import { expectModelError } from './model-error.ts';
@@ -118,6 +119,23 @@ describe('network rules', () => {
       it(`refuses ${why}`, () =>
         expectModelError(() => draftNetwork(addressed, { ...now, ...change }), { code, message }));
     }
+
+    it('gets a family in which balancers outside the switch need an address with a range of it', () => {
+      const six = { ...blue, subnets: ['fd00::/64'], balancerRanges: [] };
+      const grown = { ...now, subnets: ['10.0.0.0/24', 'fd00::/64'], balancerRanges: [] };
+      const model = (placement: Placement) => {
+        const loadBalancers = [loadBalancer('six', { network: six, vips: ['fd00::100'], placement })];
+        return modelOf({ networks: [six], loadBalancers });
+      };
+      expectModelError(() => draftNetwork(model('namespace'), grown), {
+        code: 'conflict',
+        message:
+          'network blue would need a balancer range of IPv4, for load balancer six (lb-six) in placement namespace',
+      });
+      draftNetwork(model('switch'), grown);
+      draftNetwork(model('namespace'), { ...grown, balancerRanges: blue.balancerRanges });
+      draftNetwork(model('namespace'), { ...grown, subnets: ['fd00::/64', 'fd01::/80'] });
+    });
 
     it('cannot be deleted', () => {
       expectModelError(() => requireDeletableNetwork(inUse, blue), {

@@ -5,6 +5,7 @@ import type { NetworkDraft } from '../drafts.ts';
 import { ModelError } from '../errors.ts';
 import { isUnbound } from '../foreign-networks.ts';
 import { LIMITS } from '../limits.ts';
+import { neededFamilies, unservedFamilies } from '../own-addresses.ts';
 import type { NetworkSpec } from '../specs.ts';
 import type { Model, Network } from '../types.ts';
 import { bounded, flag, integer, requiredText, text } from './fields.ts';
@@ -130,12 +131,28 @@ function requireNoOrphans(model: Model, existing: Network, draft: NetworkDraft):
       asConflict(() => requirePlace(blocks, address, `member ${address} ${owner}`));
     }
   }
+  requireAddressesFor(model, existing, draft);
   for (const { networkId, hostId, address } of model.addresses) {
     if (networkId !== existing.id || blocks.ranges.some((range) => contains(range, address))) continue;
     const host = model.hosts.get(hostId)?.name ?? hostId;
     throw new ModelError(
       'conflict',
       `address ${address} of host ${host} would lie outside the balancer ranges of network ${existing.name}`,
+    );
+  }
+}
+
+/** Where balancers outside the switch can run, they must not come to wait for an address of a family that needed none. */
+function requireAddressesFor(model: Model, existing: Network, draft: NetworkDraft): void {
+  if (unservedFamilies(existing).length > 0) return;
+  const needed = neededFamilies(existing);
+  const [family] = unservedFamilies(draft).filter((one) => !needed.includes(one));
+  if (family === undefined) return;
+  for (const loadBalancer of loadBalancersOf(model, existing.id)) {
+    if (loadBalancer.placement === 'switch') continue;
+    throw new ModelError(
+      'conflict',
+      `network ${existing.name} would need a balancer range of IPv${family}, for load balancer ${label(loadBalancer)} in placement ${loadBalancer.placement}; give subnet and range together`,
     );
   }
 }
