@@ -4,6 +4,7 @@ import { LIMITS } from '../model/limits.ts';
 import { transportOf } from '../model/transport.ts';
 import type { Algorithm, Listener, Pool } from '../model/types.ts';
 import { checkLines } from './haproxy-checks.ts';
+import { argument, quoted } from './haproxy-words.ts';
 
 /**
  * A pool as some of its listeners use it. HAProxy has the protocol and the time-outs toward members in the backend, but
@@ -137,8 +138,8 @@ function persistenceLines(backend: Backend): string[] {
     case 'HTTP_COOKIE':
       return [`cookie ${COOKIE} insert indirect nocache dynamic`, `dynamic-cookie-key ${cookieKey(backend)}`];
     case 'APP_COOKIE': {
-      const { cookieName } = persistence;
-      return [`stick on req.cook(${cookieName}) ${table}`, `stick store-response res.cook(${cookieName}) ${table}`];
+      const cookie = (of: 'req' | 'res') => quoted(`${of}.cook(${argument(persistence.cookieName!)})`);
+      return [`stick on ${cookie('req')} ${table}`, `stick store-response ${cookie('res')} ${table}`];
     }
   }
 }

@@ -4,6 +4,9 @@ import { requireSystem } from '../support/requirements.ts';
 import { type Backend, type Balancer, Fixture, freePort, request, shares, who } from './loopback.ts';
 import { healthMonitor, listener, loadBalancer, member, pool } from './model.ts';
 
+/** What means something in HAProxy's configuration may be in it. */
+const COOKIE = "it's#$1";
+
 describe('session persistence of HAProxy', () => {
   const fixture = new Fixture();
   let port: number;
@@ -59,10 +62,11 @@ describe('session persistence of HAProxy', () => {
       const sessions: string[] = [];
       return async (client: number) => {
         const session = sessions[client];
-        if (session === undefined) for (const backend of backends) backend.cookie = `app=session-${client}; path=/`;
+        if (session === undefined)
+          for (const backend of backends) backend.cookie = `${COOKIE}=session-${client}; path=/`;
         const { body } = await request(url, session === undefined ? {} : { headers: { cookie: session } });
         for (const backend of backends) backend.cookie = undefined;
-        sessions[client] = `app=session-${client}`;
+        sessions[client] = `${COOKIE}=session-${client}`;
         return body;
       };
     },
@@ -71,7 +75,7 @@ describe('session persistence of HAProxy', () => {
   for (const type of ['SOURCE_IP', 'HTTP_COOKIE', 'APP_COOKIE'] as const) {
     describe(type, () => {
       const given: Partial<Pool> = {
-        sessionPersistence: { type, cookieName: type === 'APP_COOKIE' ? 'app' : undefined },
+        sessionPersistence: { type, cookieName: type === 'APP_COOKIE' ? COOKIE : undefined },
       };
       let ask: (client: number) => Promise<string>;
       const all = async (count = 12, first = 0): Promise<string[]> => {
