@@ -144,6 +144,26 @@ describe('CLI: export and import', () => {
     expect(parse(await ok('export --format yaml'))).to.deep.equal(parse(text));
   });
 
+  it('exports pools of the same name so that each keeps its listeners', async () => {
+    const listeners = [80, 81, 82, 83].map((protocolPort) => ({ protocol: 'TCP', protocolPort }) as const);
+    const pools = [7, 8].map((weight) => {
+      const members = [{ address: '10.0.0.30', protocolPort: 80, weight }];
+      return { name: 'twin', protocol: 'TCP', algorithm: 'SOURCE_IP', members } as const;
+    });
+    const { id } = await api.store.createLoadBalancer({ name: 'lb', network: 'blue', vips: [], listeners, pools });
+    const lb = () => [...api.store.model.loadBalancers.values()].find(({ name }) => name === 'lb')!;
+    const made = api.store.model.loadBalancers.get(id)!;
+    for (const { id: listenerId, protocolPort } of made.listeners) {
+      await api.store.updateListener(listenerId, { defaultPoolId: made.pools[protocolPort < 82 ? 0 : 1]!.id });
+    }
+    const used = () => lb().listeners.map((one) => [one.protocolPort, one.defaultPool!.members[0]!.weight]);
+    const before = used();
+    const text = await ok('export --format yaml');
+    await api.clear();
+    await outcomes('import --format yaml -f -', text);
+    expect(used()).to.have.deep.members(before);
+  });
+
   it('refuses what cannot be served unless told to pass over it, and tells what is lost', async () => {
     const text = `-A -f 7 -s rr\n-a -f 7 -r 10.0.0.21:0 -m\n-A -t 10.0.0.9:80 -s dh\n${IPVS}-A -t 10.0.0.8:80 -M 255.255.0.0`;
     const refused = await run('import --format ipvsadm -f -', { stdin: text });

@@ -147,6 +147,7 @@ export function treesDocument(
 function balancingOf({ listeners, pools }: LoadBalancerTree): Json {
   const used = listeners.flatMap(({ pool, policies }) => [pool, ...policies.map((policy) => policy.pool)]);
   const apart = pools.filter((pool) => used.filter((one) => one === pool).length !== 1);
+  const nameIn = nameAmong(apart);
   const placed = (pool: PoolTree): Json | string => (apart.includes(pool) ? nameIn(pool) : poolOf(pool));
   return {
     listeners: listeners.map(({ listener, pool, policies }) => ({
@@ -169,9 +170,10 @@ function policyOf({ policy, rules, pool }: L7PolicyTree, placed: (pool: PoolTree
   };
 }
 
-/** What listeners and L7 policies call it by. */
-function nameIn({ pool: { id, name } }: PoolTree): string {
-  return name === '' ? id : name;
+/** What listeners and L7 policies call each by: its name, or its id where that would not tell which. */
+function nameAmong(pools: readonly PoolTree[]): (pool: PoolTree) => string {
+  const isTold = (name: string) => name !== '' && pools.filter((other) => other.pool.name === name).length === 1;
+  return ({ pool: { id, name } }) => (isTold(name) ? name : id);
 }
 
 function poolOf({ pool, members, monitor }: PoolTree): Json {
