@@ -1,6 +1,6 @@
 /**
- * What a controller needs of a host's Open_vSwitch database: its schema, a snapshot, locks, and empty transactions. It has
- * one bridge with an uplink and a VM, prepared for hostlb, and never changes. Anything else is refused.
+ * What a controller needs of a host's Open_vSwitch database: its schema, a snapshot, locks, and updates, which are taken and
+ * change nothing. It has one bridge with an uplink and a VM, prepared for hostlb. Anything else is refused.
  */
 import { createServer, type Server } from 'node:net';
 import { OVS_TABLES } from '../../src/host/ovs-tables.ts';
@@ -68,6 +68,12 @@ function snapshot({ bridge, target, uplink, vm, name }: SimulatedHost): JsonObje
   return tables;
 }
 
+/** The answer to a transaction of updates; undefined to one of anything else. */
+function taken(operations: readonly Json[]): Json | undefined {
+  const areUpdates = operations.every((operation) => (operation as JsonObject).op === 'update');
+  return areUpdates ? operations.map(() => ({ count: 1 })) : undefined;
+}
+
 /** Serves the database of one host at a unix socket. */
 export function serveDatabase(path: string, host: SimulatedHost): Server {
   const content = snapshot(host);
@@ -85,7 +91,7 @@ export function serveDatabase(path: string, host: SimulatedHost): Server {
       case 'echo':
         return params;
       case 'transact':
-        return (params as readonly Json[]).length === 1 ? [] : undefined;
+        return taken((params as readonly Json[]).slice(1));
       default:
         return undefined;
     }
