@@ -40,6 +40,11 @@ export function answer(message: Message, init: FakeState): readonly Body[] | und
         flows: items.map((flow) => ({ ...flow, ...COUNTERS })),
       }));
     }
+    case 'aggregate_stats_request': {
+      const { packetCount, byteCount } = COUNTERS;
+      const flowCount = table.select(message).length;
+      return [{ kind: 'aggregate_stats_reply', flags: 0, packetCount, byteCount, flowCount }];
+    }
     case 'group_desc_request': {
       return inParts(table.groups, GROUPS_PER_PART).map(({ items, flags }) => ({
         kind: 'group_desc_reply',
