@@ -27,6 +27,7 @@ import {
   insertPool,
   type PoolIds,
   poolIdOf,
+  poolReferencesOf,
 } from './inserts.ts';
 import { patchHealthMonitor, patchListener, patchLoadBalancer, patchMember, patchPool } from './patches.ts';
 
@@ -166,12 +167,7 @@ function matchPools(existing: LoadBalancer, wanted: Children): ReadonlyMap<PoolD
       }
     }
   }
-  const inUse = new Set(
-    existing.listeners.flatMap(({ defaultPool, l7Policies }) => [
-      defaultPool,
-      ...l7Policies.map(({ redirectPool }) => redirectPool),
-    ]),
-  );
+  const inUse = new Set(existing.listeners.flatMap(poolReferencesOf<Pool | undefined>));
   for (const draft of wanted.pools.filter(({ name }) => name === '')) {
     for (const pool of existing.pools) if (pool.name === '' && !inUse.has(pool)) claim(draft, pool);
   }

@@ -78,8 +78,14 @@ export function newPoolsIn(references: readonly (PoolReference | undefined)[]): 
   return [...new Set(references.flatMap((reference) => (reference?.kind === 'new' ? [reference.pool] : [])))];
 }
 
-/** All pools that a listener and its L7 policies refer to. */
-export function poolReferencesOf({ defaultPool, l7Policies }: ListenerDraft): readonly (PoolReference | undefined)[] {
+/** All pools that a listener, or a draft of one, and its L7 policies refer to. */
+export function poolReferencesOf<P>({
+  defaultPool,
+  l7Policies,
+}: {
+  readonly defaultPool: P;
+  readonly l7Policies: readonly { readonly redirectPool: P }[];
+}): readonly P[] {
   return [defaultPool, ...l7Policies.map(({ redirectPool }) => redirectPool)];
 }
 
